@@ -1,0 +1,1 @@
+"""How the services are run: containers, the run on one machine, servers' configuration."""

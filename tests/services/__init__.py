@@ -1,0 +1,1 @@
+"""Tests of one service or part each, on real servers."""
