@@ -1,0 +1,20 @@
+"""The bus: one topology, one way to publish, one way to consume."""
+
+from shared.bus.connection import Bus
+from shared.bus.consuming import Consumption, Later, Permanent, Report
+from shared.bus.publishing import BusUnavailable, Unroutable
+from shared.bus.topology import ARCHIVE_RECORD, NOTIFIER_MAILS, NOTIFIER_RELEASES, channel_queue
+
+__all__ = [
+    "ARCHIVE_RECORD",
+    "NOTIFIER_MAILS",
+    "NOTIFIER_RELEASES",
+    "Bus",
+    "BusUnavailable",
+    "Consumption",
+    "Later",
+    "Permanent",
+    "Report",
+    "Unroutable",
+    "channel_queue",
+]

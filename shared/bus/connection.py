@@ -1,0 +1,169 @@
+"""The bus as a service holds it: two connections, one that publishes and one that consumes.
+
+Two, because RabbitMQ under a memory or disk alarm stops reading from a connection that publishes,
+and with it the acknowledgements of a consumer on the same one.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from faststream import AckPolicy
+from faststream.message import StreamMessage
+from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
+
+from shared.bus.consuming import Consumer, Consumption, T
+from shared.bus.publishing import publish
+from shared.bus.topology import EXCHANGES, declare, queues
+from shared.events import CONTENT_TYPE, DeliveryReported, PublicationEvent, exchange_of
+from shared.settings import SharedSettings
+from shared.telemetry import BUS_CONNECTED, DELIVERED, EMITTED, logger
+
+HEARTBEAT = 10
+RECONNECT_EVERY = 1.0
+GRACE = 20.0
+"""Seconds that running handlers get to finish when the service stops."""
+
+_log = logger(__name__)
+
+
+async def _undecoded(message: StreamMessage[object]) -> object:
+    """Hand the message itself to the handler: reading its body is the consumer's, not the framework's."""
+    return message
+
+
+class Bus:
+    """Publishes events, and runs consumers from `start` to `stop`.
+
+    `start` returns at once; the connection is made, and made again, in the background, so that a
+    service starts while the broker is away.
+    """
+
+    def __init__(self, settings: SharedSettings) -> None:
+        self._settings = settings
+        url = _with_heartbeat(settings.amqp_url.get_secret_value())
+        self._publisher = RabbitBroker(
+            url,
+            default_channel=Channel(on_return_raises=True),
+            reconnect_interval=RECONNECT_EVERY,
+            logger=None,
+            apply_types=False,
+        )
+        self._consumer = RabbitBroker(
+            url,
+            reconnect_interval=RECONNECT_EVERY,
+            graceful_timeout=GRACE,
+            ack_policy=AckPolicy.REJECT_ON_ERROR,
+            decoder=_undecoded,
+            logger=None,
+            apply_types=False,
+        )
+        self._connecting: asyncio.Task[None] | None = None
+        self._consuming = False
+        self._ready = asyncio.Event()
+
+    def consume(self, consumption: Consumption[T]) -> None:
+        """Register a consumer; before `start`."""
+        consumer = Consumer(consumption, self._publisher, self._settings.retry_ladder)
+        queue = next(q for q in queues(self._settings.channels) if q.name == consumption.queue)
+
+        async def handler(message: RabbitMessage) -> None:
+            await consumer(message)
+
+        self._consumer.subscriber(
+            queue.declaration(),
+            channel=Channel(prefetch_count=consumption.prefetch),
+            no_reply=True,
+        )(handler)
+        self._consuming = True
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Let running handlers finish, return all else to its queue, close both connections."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        self._ready.clear()
+        await self._consumer.stop()
+        await self._publisher.stop()
+        BUS_CONNECTED.labels("publish").set(0)
+        BUS_CONNECTED.labels("consume").set(0)
+
+    async def ready(self) -> None:
+        """Wait until the topology is declared and the consumers run."""
+        await self._ready.wait()
+
+    async def connected(self) -> bool:
+        """Whether both connections stand now."""
+        brokers = [self._publisher, self._consumer] if self._consuming else [self._publisher]
+        states = [self._ready.is_set() and await broker.ping(timeout=1.0) for broker in brokers]
+        for name, state in zip(("publish", "consume"), states, strict=False):
+            BUS_CONNECTED.labels(name).set(state)
+        return all(states)
+
+    async def emit(self, event: PublicationEvent | DeliveryReported) -> None:
+        """Put an event on the bus; return when the broker has it safe.
+
+        Raises `BusUnavailable`: emit it again, with the same id.
+        """
+        await self.emit_encoded(event.encode(), event)
+
+    async def emit_encoded(self, body: bytes, event: PublicationEvent | DeliveryReported) -> None:
+        """The same, for an event whose encoding is at hand."""
+        await publish(
+            self._publisher,
+            body,
+            exchange=EXCHANGES[exchange_of(event)],
+            routing_key=event.routing_key,
+            content_type=CONTENT_TYPE,
+            message_id=str(event.id),
+        )
+        EMITTED.labels(event.type).inc()
+        if isinstance(event, DeliveryReported):
+            DELIVERED.labels(event.data.target, event.data.outcome).inc()
+
+    async def send(self, queue: str, body: bytes, *, message_id: str) -> None:
+        """Put a service's own work into one of its own queues. Raises `BusUnavailable`."""
+        await publish(
+            self._publisher,
+            body,
+            routing_key=queue,
+            content_type="application/json",
+            message_id=message_id,
+        )
+
+    async def _connect(self) -> None:
+        """Connect, declare, consume: until it has worked once. From then on aio-pika recovers by itself."""
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(30):
+                    await self._publisher.connect()
+                    await declare(self._publisher, self._settings.channels, self._settings.retry_ladder)
+                    if self._consuming:
+                        await self._consumer.start()
+            except Exception as error:  # whatever it was: say it, and try again
+                failures += 1
+                log = _log.warning if failures > 1 else _log.info
+                log("the bus is not reachable yet", reason=f"{type(error).__name__}: {error}")
+                await self._reset()
+                await asyncio.sleep(min(RECONNECT_EVERY * failures, 5))
+            else:
+                _log.info("connected to the bus")
+                self._ready.set()
+                return
+
+    async def _reset(self) -> None:
+        for broker in (self._consumer, self._publisher):
+            with suppress(Exception):
+                await broker.stop()
+
+
+def _with_heartbeat(url: str) -> str:
+    """A dead connection is noticed within three heartbeats."""
+    if "heartbeat=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT}"
