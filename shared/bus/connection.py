@@ -145,7 +145,7 @@ class Bus:
                     await declare(self._publisher, self._settings.channels, self._settings.retry_ladder)
                     if self._consuming:
                         await self._consumer.start()
-            except Exception as error:  # whatever it was: say it, and try again
+            except Exception as error:  # noqa: BLE001  # whatever it was: say it, and try again
                 failures += 1
                 log = _log.warning if failures > 1 else _log.info
                 log("the bus is not reachable yet", reason=f"{type(error).__name__}: {error}")

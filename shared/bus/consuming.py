@@ -35,7 +35,7 @@ class Readable(Protocol):
 
 
 T = TypeVar("T", bound=Readable)
-T_told = TypeVar("T_told", contravariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Permanent(Exception):
@@ -54,10 +54,10 @@ class Later(Exception):
         self.after = after
 
 
-class Report(Protocol[T_told]):
-    """Told when a message has to wait (`attempt` failed, tried again in `wait` seconds) or is parked (`wait` None)."""
+class Report(Protocol[T_contra]):
+    """Told when attempt number `attempt` failed: tried again in `wait` seconds, or parked (`wait` None)."""
 
-    async def __call__(self, message: T_told, *, reason: str, attempt: int, wait: float | None) -> None: ...
+    async def __call__(self, message: T_contra, *, reason: str, attempt: int, wait: float | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Consumer(Generic[T]):
             await self._handle(message)
         except Permanent as error:
             await self._give_up(raw, message, str(error), attempt)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # any failure takes the ladder, none is swallowed
             reason = str(error) or type(error).__name__
             if isinstance(error, Later | StoreUnavailable | BusUnavailable | TimeoutError):
                 _log.warning("attempt failed", attempt=attempt, reason=reason)

@@ -55,7 +55,8 @@ def _number(value: object) -> int:
 
 def _reason_of_broker(message: AbstractIncomingMessage) -> str:
     """Why RabbitMQ itself dead-lettered a message: its reader died on it again and again."""
-    return f"dead-lettered by the broker: {message.headers.get('x-first-death-reason', 'unknown')}"
+    reason = message.headers.get("x-first-death-reason")
+    return f"dead-lettered by the broker: {reason if isinstance(reason, str) else 'unknown'}"
 
 
 def _subject(body: bytes) -> str:
@@ -67,8 +68,10 @@ def _subject(body: bytes) -> str:
 
 
 class ParkedMessages:
-    """What is parked on a broker. Messages are taken without acknowledgement and go back by themselves
-    unless they were settled."""
+    """What is parked on a broker.
+
+    Messages are taken without acknowledgement, and go back by themselves unless they were settled.
+    """
 
     def __init__(self, url: str, names: Sequence[str]) -> None:
         self._url = url

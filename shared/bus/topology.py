@@ -103,7 +103,7 @@ def wait_name(delay: float) -> str:
 
 
 def wait_exchange(delay: float) -> RabbitExchange:
-    """Messages for a wait queue go through a fanout, so that their routing key can name the queue they left."""
+    """The fanout before a wait queue: it leaves the routing key free to name the queue a message left."""
     return RabbitExchange(wait_name(delay), type=ExchangeType.FANOUT, durable=True)
 
 
