@@ -1,7 +1,7 @@
 """Fixtures that every folder of tests uses: real servers, and names of one's own on them.
 
-One RabbitMQ and one MongoDB serve the whole session; a test gets a virtual world of its own on them:
-databases with a prefix, and queues that are emptied before it starts. Tests that kill a server start their own.
+One RabbitMQ and one MongoDB serve the whole session; a test finds databases
+dropped and queues emptied. Tests that kill a server start their own.
 """
 
 from collections.abc import AsyncIterator, Iterator
