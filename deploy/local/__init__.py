@@ -1,1 +1,1 @@
-"""The run on one machine without containers: private servers, the services, a site server and a mail catcher."""
+"""The run on one machine without containers: private servers, the services, a site server, a mail catcher."""

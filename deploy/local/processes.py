@@ -1,7 +1,8 @@
 """Processes that outlive the command that started them.
 
-Each runs in a session of its own and carries a mark in its environment, the path of its record. Before anything is
-signalled the mark is read back, so that a number that the kernel has given to somebody else by now is never hit.
+Each runs in a session of its own and carries a mark in its environment, the path of its record. Before
+anything is signalled the mark is read back, so that a number that the kernel has given to somebody else by
+now is never hit.
 """
 
 import contextlib
@@ -40,7 +41,7 @@ class DetachedProcess:
     def start(
         self, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path | None = None
     ) -> None:
-        """Start it in the background, its output appended to ``log``; leftovers of the last start are ended first.
+        """Start it in the background, its output appended to ``log``; what was left of the last is ended.
 
         Raises OSError when the program can't be run.
         """
@@ -77,13 +78,14 @@ class DetachedProcess:
         if process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-        strays = self._marked()
-        for stray in strays:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                stray.kill()
-        self._wait_gone(10.0)
-        psutil.wait_procs(strays, timeout=10.0)
-        self._child = None
+        while strays := self._marked():
+            for stray in strays:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    stray.kill()
+            time.sleep(POLL_SECONDS)
+        if self._child:
+            self._child.wait()
+            self._child = None
         self.record.unlink(missing_ok=True)
 
     def _process(self) -> psutil.Process | None:
