@@ -99,7 +99,7 @@ class Mongo:
 
 class _Waiting(NamedTuple):
     writes: Sequence[Write]
-    done: asyncio.Future[None]
+    done: asyncio.Future[bool]
 
 
 class GroupedWrites:
@@ -117,15 +117,16 @@ class GroupedWrites:
         self._waiting: list[_Waiting] = []
         self._flushing: set[asyncio.Task[None]] = set()
 
-    async def put(self, *writes: Write) -> None:
+    async def put(self, *writes: Write) -> bool:
         """Return when these writes are committed by a majority.
 
+        False where one of them met a duplicate key: it, or something newer, stood there already.
         Raises `StoreUnavailable` if they may not be, and `WriteRefused` if one of them is refused.
         """
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(writes, done))
         self._start()
-        await done
+        return await done
 
     def _start(self) -> None:
         if self._waiting and len(self._flushing) < self._slots:
@@ -144,8 +145,8 @@ class GroupedWrites:
         del self._waiting[: self._most]
         writes = [write for waiting in group for write in waiting.writes]
         try:
-            refused = await self._write(writes)
-        except (PyMongoError, StoreUnavailable, asyncio.CancelledError) as error:
+            refused, stood = await self._write(writes)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # each caller is told
             for waiting in group:
                 _fail(waiting.done, error)
             return
@@ -155,12 +156,12 @@ class GroupedWrites:
             index = own.stop
             first = next((refused[i] for i in own if i in refused), None)
             if first is None:
-                _succeed(waiting.done)
+                _succeed(waiting.done, new=stood.isdisjoint(own))
             else:
                 _fail(waiting.done, WriteRefused(first))
 
-    async def _write(self, writes: Sequence[Write]) -> dict[int, str]:
-        """Send the writes; return the reasons of those refused, by their place."""
+    async def _write(self, writes: Sequence[Write]) -> tuple[dict[int, str], set[int]]:
+        """Send the writes; return why some were refused, by their place, and the places of duplicates."""
         failures = await self._attempt(writes)
         # Two guarded upserts that race to insert: the loser is told "duplicate" whichever is newer.
         # Tried again it finds the document there, and its guard decides.
@@ -174,7 +175,8 @@ class GroupedWrites:
             del failures[i]
             if place in again:
                 failures[i] = again[place]
-        return {i: text for i, (code, text) in failures.items() if code != DUPLICATE_KEY}
+        stood = {i for i, (code, _) in failures.items() if code == DUPLICATE_KEY}
+        return {i: text for i, (_, text) in failures.items() if i not in stood}, stood
 
     async def _attempt(self, writes: Sequence[Write]) -> dict[int, tuple[int, str]]:
         if not writes:
@@ -192,13 +194,13 @@ class GroupedWrites:
         return {}
 
 
-def _fail(done: asyncio.Future[None], error: BaseException) -> None:
+def _fail(done: asyncio.Future[bool], error: BaseException) -> None:
     if not done.done():
         done.set_exception(
             StoreUnavailable("shutting down") if isinstance(error, asyncio.CancelledError) else error
         )
 
 
-def _succeed(done: asyncio.Future[None]) -> None:
+def _succeed(done: asyncio.Future[bool], *, new: bool) -> None:
     if not done.done():
-        done.set_result(None)
+        done.set_result(new)

@@ -51,7 +51,10 @@ def _unique(items: Sequence[str]) -> Sequence[str]:
 
 def _whole_milliseconds(at: datetime) -> datetime:
     """UTC, cut to what the database keeps, so that a stored hour equals the one submitted."""
-    at = at.astimezone(UTC)
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie in the years 1 to 9999 of UTC") from error
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 

@@ -24,9 +24,24 @@ async def _inserts(mongo: Mongo) -> int:
 
 async def test_a_duplicate_is_a_success(mongo: Mongo) -> None:
     writes = GroupedWrites(mongo.database["things"])
-    await writes.put(InsertOne({"_id": 1, "first": True}))
-    await writes.put(InsertOne({"_id": 1, "first": False}))
+    assert await writes.put(InsertOne({"_id": 1, "first": True}))
+    assert not await writes.put(InsertOne({"_id": 1, "first": False}))
     assert await mongo.database["things"].find_one({"_id": 1}) == {"_id": 1, "first": True}
+
+
+async def test_each_caller_is_told_whether_its_own_writes_were_new(mongo: Mongo) -> None:
+    writes = GroupedWrites(mongo.database["things"])
+    await writes.put(InsertOne({"_id": 2}))
+    new = await asyncio.gather(*(writes.put(InsertOne({"_id": i})) for i in range(4)))
+    assert new == [True, True, False, True]
+
+
+async def test_a_write_that_cannot_even_be_encoded_leaves_nobody_waiting(mongo: Mongo) -> None:
+    """The driver refuses it before the server sees it, and with it the group that it came in."""
+    writes = GroupedWrites(mongo.database["things"])
+    with pytest.raises(OverflowError):
+        await asyncio.wait_for(writes.put(InsertOne({"_id": 1, "n": 2**64})), 10)
+    assert await writes.put(InsertOne({"_id": 2}))
 
 
 async def test_a_refused_write_fails_its_own_caller_only(mongo: Mongo) -> None:
@@ -38,7 +53,7 @@ async def test_a_refused_write_fails_its_own_caller_only(mongo: Mongo) -> None:
         writes.put(InsertOne({"_id": 4, "n": 4})),
         return_exceptions=True,
     )
-    assert [type(result) for result in results] == [type(None), WriteRefused, type(None)]
+    assert [type(result) for result in results] == [bool, WriteRefused, bool]
     stored = await mongo.database["strict"].distinct("_id")
     assert stored == [1, 3, 4]
 

@@ -132,3 +132,9 @@ def test_ids_sort_by_the_time_of_their_making() -> None:
 )
 def test_wait_queues_are_named_after_their_delay(delay: float, name: str) -> None:
     assert wait_name(delay) == name
+
+
+@pytest.mark.parametrize("hour", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_an_hour_that_utc_cannot_hold_is_refused_not_a_crash(hour: str) -> None:
+    with pytest.raises(ValidationError, match="years 1 to 9999"):
+        CONTENT.validate_python(submission(release_at=hour))
