@@ -1,0 +1,113 @@
+"""The publisher put together: a worker for each channel that is on, health, metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+from services.publisher.channels.interface import Channel, Posted, SectionT, Settlement
+from services.publisher.channels.registry import open_channel
+from services.publisher.ledger import Ledger
+from services.publisher.settings import PublisherSettings
+from services.publisher.worker import Worker
+from shared.bus import Bus
+from shared.mongo import Database, Mongo, StoreUnavailable
+from shared.settings import SharedSettings
+from shared.web import Check, make_app
+
+
+class Publisher:
+    """The channels that are on, their workers, and what they share."""
+
+    def __init__(self, settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> None:
+        """`sections`: settings of channels that are not to be read from the environment."""
+        self._settings = settings
+        self._sections = {type(section): section for section in sections}
+        self.mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
+        self.ledger = Ledger(self.mongo.database)
+        self.bus = Bus(settings)
+        self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
+        self.workers = {
+            name: Worker(channel, self.ledger, self.bus) for name, channel in self.channels.items()
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def settings(self) -> SharedSettings:
+        return self._settings
+
+    @property
+    def database(self) -> Database:
+        return self.mongo.database
+
+    def section(self, model: type[SectionT]) -> SectionT:
+        """A channel's own settings."""
+        given = self._sections.get(model)
+        return given if isinstance(given, model) else model()
+
+    async def posted(self, publication_id: UUID, channel: str) -> Posted | None:
+        """Where a channel shows a publication."""
+        return await self.ledger.posted(channel, publication_id)
+
+    async def settle(self, channel: str, publication_id: UUID, settlement: Settlement) -> None:
+        """Record and report an outcome that came after its call."""
+        await self.workers[channel].settle(publication_id, settlement)
+
+    async def start(self) -> None:
+        """Begin to consume; channels become ready in the background, each by itself."""
+        for worker in self.workers.values():
+            self.bus.consume(worker.consumption())
+            self._tasks.append(asyncio.create_task(worker.prepare()))
+        await self.bus.start()
+
+    async def stop(self) -> None:
+        """Let running calls finish, and close."""
+        await self.bus.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for channel in self.channels.values():
+            await channel.close()
+        self.mongo.close()
+
+    def checks(self) -> dict[str, Check]:
+        """What must be well for the service to be ready."""
+        own: dict[str, Check] = {"bus": self._bus_ails, "mongo": self._mongo_ails}
+        return own | {f"channel {name}": worker.health for name, worker in self.workers.items()}
+
+    async def _bus_ails(self) -> str | None:
+        return None if await self.bus.connected() else "not connected"
+
+    async def _mongo_ails(self) -> str | None:
+        try:
+            await self.mongo.ping()
+        except StoreUnavailable as error:
+            return str(error)
+        return None
+
+
+def build(settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> FastAPI:
+    """The service as an app that starts and stops the workers with itself."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        publisher = Publisher(settings, sections)
+        # The checks are those of the instance that runs; an app may be started more than once.
+        app.state.publisher = publisher
+        checks.update(publisher.checks())
+        await publisher.start()
+        try:
+            yield
+        finally:
+            await publisher.stop()
+
+    checks: dict[str, Check] = {}
+    return make_app(
+        "Visnyk publisher",
+        description="Puts publications on the channels. Health and metrics only.",
+        lifespan=lifespan,
+        checks=checks,
+    )

@@ -1,0 +1,99 @@
+"""The site as a channel."""
+
+from services.publisher.channels.interface import Call, Posted, Surroundings
+from services.publisher.channels.site.addresses import Addresses
+from services.publisher.channels.site.design import Design
+from services.publisher.channels.site.edition import Edition
+from services.publisher.channels.site.files import Folder
+from services.publisher.channels.site.pages import Page, Pages
+from services.publisher.channels.site.settings import SiteSection
+from services.publisher.settings import PublisherSettings
+from shared.mongo import Database, Mongo
+from shared.publication import Publication
+from shared.telemetry import logger
+
+_log = logger(__name__)
+
+
+class SiteChannel:
+    """Shows every publication on a page of its own; what is withdrawn leaves a notice at its address."""
+
+    name = "site"
+    repeatable = True
+    deadline = 60.0
+    concurrency = 40
+
+    def __init__(self, database: Database, section: SiteSection, site_url: str) -> None:
+        self._addresses = Addresses(database)
+        self._pages = Pages(database)
+        self._site_url = site_url
+        self.edition = Edition(
+            Folder(section.root),
+            self._pages,
+            Design(section, site_url),
+            site_name=section.name,
+            site_url=site_url,
+        )
+
+    async def prepare(self) -> None:
+        """Make the database ready, and the whole site where it is missing or has an older design."""
+        await self._addresses.prepare()
+        await self._pages.prepare()
+        if await self.edition.outdated():
+            pages, written = await self.edition.rebuild()
+            _log.info("the site was rebuilt", pages=pages, files_written=written)
+
+    async def close(self) -> None:
+        """Let what is being written be written."""
+        await self.edition.close()
+
+    def takes(self, publication: Publication) -> str | None:  # noqa: ARG002  # the site takes everything
+        """Everything."""
+        return None
+
+    async def publish(self, publication: Publication, call: Call) -> Posted:  # noqa: ARG002
+        """Give it an address for good, keep it, write its page and the lists."""
+        return await self._show(publication)
+
+    async def update(self, publication: Publication, posted: Posted, call: Call) -> Posted:  # noqa: ARG002
+        """The same page with its new text; the address stays, whatever the title says now."""
+        return await self._show(publication)
+
+    async def withdraw(
+        self,
+        publication: Publication,
+        posted: Posted | None,  # noqa: ARG002  # found by the publication's id
+        call: Call,  # noqa: ARG002
+    ) -> Posted | None:
+        """Put the notice in the page's place; nothing for what was never public."""
+        if not publication.was_released:
+            return None
+        return await self._show(publication)
+
+    async def find(self, publication: Publication) -> Posted | None:
+        """Never asked: every call may be repeated."""
+        raise NotImplementedError(f"the site is repeatable, and was asked for {publication.id}")
+
+    async def _show(self, publication: Publication) -> Posted:
+        slug = await self._addresses.reserve(publication.id, publication.content.title)
+        page = Page.of(publication, slug)
+        await self._pages.put(page)
+        await self.edition.include(publication.id)
+        return Posted(remote={"slug": slug}, url=f"{self._site_url}{page.path}")
+
+
+def open_channel(surroundings: Surroundings) -> SiteChannel:
+    """The site as the settings describe it."""
+    return SiteChannel(
+        surroundings.database, surroundings.section(SiteSection), surroundings.settings.site_url
+    )
+
+
+async def rebuild_site(settings: PublisherSettings, section: SiteSection | None = None) -> tuple[int, int]:
+    """Make the whole site anew from the database; return its pages and the files that had changed."""
+    mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
+    try:
+        site = SiteChannel(mongo.database, section or SiteSection(), settings.site_url)
+        return await site.edition.rebuild()
+    finally:
+        mongo.close()

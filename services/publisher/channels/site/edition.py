@@ -1,0 +1,203 @@
+"""An edition: pages, then all that lists them, brought on disk together.
+
+Whoever publishes while one edition is being made waits for the next, which serves them all: the
+lists are made once, however many pages are new. Everything is read from the database under the
+folder's lock, so that of several processes on the same folder the last one writes what is newest.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from services.publisher.channels.site import sitemap
+from services.publisher.channels.site.design import Design, Related
+from services.publisher.channels.site.feeds import LIMIT, Feed, Item
+from services.publisher.channels.site.files import Folder
+from services.publisher.channels.site.pages import Listed, Page, Pages, Standing
+from shared.mongo import StoreUnavailable
+from shared.telemetry import logger
+from shared.vocabulary import SECTION_NAMES, Section
+
+NEWEST = 30
+"""Publications on a rubric's first page."""
+_NEWEST_AT_HOME = 12
+STAMP = ".design"
+"""The file that says by which design the folder was made."""
+
+_log = logger(__name__)
+
+
+class Edition:
+    """Makes editions, one at a time."""
+
+    def __init__(
+        self, folder: Folder, pages: Pages, design: Design, *, site_name: str, site_url: str
+    ) -> None:
+        self._folder = folder
+        self._pages = pages
+        self._design = design
+        self._site_name = site_name
+        self._site_url = site_url
+        self._waiting: dict[asyncio.Future[None], UUID] = {}
+        self._making: asyncio.Task[None] | None = None
+        self._kept: dict[UUID, Page] = {}
+
+    async def include(self, id: UUID) -> None:
+        """Return when the page, and everything that lists it, is on disk as the database has it."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting[done] = id
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(self._make_until_all_are_served())
+        await done
+
+    async def close(self) -> None:
+        """Let the edition that is being made come out."""
+        if self._making is not None:
+            await self._making
+
+    async def outdated(self) -> bool:
+        """Whether the folder is empty, or was made by another design."""
+        stamp = await asyncio.to_thread(self._folder.read, STAMP)
+        return stamp != self._design.stamp.encode()
+
+    async def rebuild(self) -> tuple[int, int]:
+        """Make everything anew; return how many pages there are, and how many files had changed."""
+        pages = written = 0
+        async with self._folder.locked():
+            await asyncio.to_thread(self._folder.sweep)
+            written += await self._write(self._design.assets)
+        # Page by page: publishing goes on meanwhile, in this process and in others.
+        async for ids in self._pages.every():
+            async with self._folder.locked():
+                written += await self._write_pages(await self._pages.whole(ids))
+            pages += len(ids)
+        async with self._folder.locked():
+            months = {month for section in Section for month in await self._pages.months(section)}
+            written += await self._write(await self._lists(months))
+            # Last: a rebuild that was cut off is begun again.
+            await self._write({STAMP: self._design.stamp.encode()})
+        return pages, written
+
+    async def _make_until_all_are_served(self) -> None:
+        while self._waiting:
+            # One turn of the loop lets everyone who is ready now come along.
+            await asyncio.sleep(0)
+            served, self._waiting = self._waiting, {}
+            try:
+                await self._make(set(served.values()))
+            except Exception as error:  # noqa: BLE001  # told to everyone who waits for it
+                for done in served:
+                    if not done.done():
+                        done.set_exception(error)
+            else:
+                for done in served:
+                    if not done.done():
+                        done.set_result(None)
+
+    async def _make(self, ids: set[UUID]) -> None:
+        async with self._folder.locked():
+            pages = {page.id: page for page in await self._pages.whole(ids)}
+            if len(pages) < len(ids):
+                raise StoreUnavailable("a page that was just written can't be read")
+            bound = await self._pages.bound_to(pages)
+            await self._write_pages([*pages.values(), *bound])
+            await self._write(await self._lists({page.month for page in pages.values()}))
+
+    async def _write_pages(self, pages: list[Page]) -> int:
+        around = {page.id: page for page in pages}
+        around |= {page.id: page for page in await self._pages.bound_to(around)}
+
+        def write() -> int:
+            files = {
+                f"publications/{page.slug}/index.html": self._design.publication(page, _related(page, around))
+                for page in pages
+            }
+            return self._folder.write(files)
+
+        return await asyncio.to_thread(write)
+
+    async def _lists(self, months: Iterable[str]) -> dict[str, bytes]:
+        """Everything that lists pages: what names one of these months, and what has no month."""
+        pages = self._pages
+        archives = {
+            (section, month): await pages.of_month(section, month)
+            for section in Section
+            for month in sorted(months)
+        }
+        all_months = {section: await pages.months(section) for section in Section}
+        newest = {section: await pages.newest(section, NEWEST) for section in Section}
+        feeds = {section: await self._items(section) for section in (None, *Section)}
+        maps = await self._sitemaps(months, all_months)
+
+        def render() -> dict[str, bytes]:
+            design = self._design
+            files: dict[str, bytes] = {}
+            for (section, month), listed in archives.items():
+                path = f"{section}/{month.replace('-', '/')}/index.html"
+                files[path] = design.month(section, month, listed)
+            for section, listed in newest.items():
+                files[f"{section}/index.html"] = design.rubric(section, listed, all_months[section])
+            files["index.html"] = design.home(
+                {section: listed[:_NEWEST_AT_HOME] for section, listed in newest.items()}
+            )
+            for of, items in feeds.items():
+                files |= self._feed(of, items).files()
+            return (
+                files | maps | {"404.html": design.not_found(), "robots.txt": sitemap.robots(self._site_url)}
+            )
+
+        return await asyncio.to_thread(render)
+
+    async def _items(self, section: Section | None) -> list[Page]:
+        """The feed's pages, whole; most are those of the last edition."""
+        listed = await self._pages.last_changed(section, LIMIT)
+        known = {page.id: self._kept[page.id] for page in listed if _same(self._kept.get(page.id), page)}
+        missing = [page.id for page in listed if page.id not in known]
+        if missing:
+            known |= {page.id: page for page in await self._pages.whole(missing)}
+        if section is None:
+            self._kept = known
+        return [known[page.id] for page in listed]
+
+    def _feed(self, section: Section | None, pages: list[Page]) -> Feed:
+        name = self._site_name if section is None else f"{SECTION_NAMES[section]} — {self._site_name}"
+        return Feed(
+            title=name,
+            site_name=self._site_name,
+            site_url=self._site_url,
+            path="/" if section is None else f"/{section}/",
+            items=[Item(page, self._design.url(page), self._design.feed_content(page)) for page in pages],
+        )
+
+    async def _sitemaps(
+        self, months: Iterable[str], all_months: Mapping[Section, list[str]]
+    ) -> dict[str, bytes]:
+        if await self._pages.count() <= sitemap.LARGE:
+            return {"sitemap.xml": sitemap.whole(self._site_url, await self._pages.shown_in(None))}
+        every = sorted({month for of_section in all_months.values() for month in of_section}, reverse=True)
+        # The month's maps first: the index must not name what isn't there.
+        due = [month for month in every if month in months or not self._has_map(month)]
+        files = {
+            sitemap.month_path(month): sitemap.of_month(self._site_url, await self._pages.shown_in(month))
+            for month in due
+        }
+        return files | dict(sitemap.index(self._site_url, every))
+
+    def _has_map(self, month: str) -> bool:
+        return (self._folder.root / sitemap.month_path(month)).exists()
+
+    async def _write(self, files: Mapping[str, bytes]) -> int:
+        return await asyncio.to_thread(self._folder.write, files)
+
+
+def _same(kept: Page | None, page: Listed) -> bool:
+    return kept is not None and kept.rank == page.rank
+
+
+def _related(page: Page, around: Mapping[UUID, Page]) -> Related:
+    shown = [other for other in around.values() if other.standing is Standing.SHOWN]
+    explainers = [other for other in shown if other.explains == page.id]
+    return Related(
+        explains=next((other for other in shown if other.id == page.explains), None),
+        explained_by=sorted(explainers, key=lambda other: (other.released_at, other.id)),
+    )

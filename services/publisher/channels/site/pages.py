@@ -1,0 +1,194 @@
+"""What stands on the site: one document per publication, from which every file can be made again.
+
+Collection `pages`. Written before any file, and never over something newer.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from pymongo import UpdateOne
+
+from services.publisher.channels.site.dates import month_of
+from shared.mongo import Database, Document, GroupedWrites, store_failures
+from shared.publication import Explainer, Fact, Publication, rank_of
+from shared.vocabulary import Kind, Language, Section, Urgency
+
+_NEWEST_FIRST = [("released_at", -1), ("_id", -1)]
+_LAST_CHANGED_FIRST = [("changed_at", -1), ("_id", -1)]
+_CHUNK = 200
+
+
+class Standing(StrEnum):
+    """Whether a page shows its publication or the notice that it was withdrawn."""
+
+    SHOWN = "shown"
+    WITHDRAWN = "withdrawn"
+
+
+class Listed(BaseModel):
+    """A page as lists, feeds and the sitemap need it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: UUID
+    rank: int
+    slug: str
+    standing: Standing
+    section: Section
+    kind: Kind
+    urgency: Urgency
+    language: Language
+    title: str
+    lead: str
+    department: str
+    month: str
+    """Of the first release, in Kyiv: `2026-11`."""
+    released_at: datetime
+    changed_at: datetime
+    """The release, or the last correction, or the withdrawal."""
+    explains: UUID | None = None
+
+    @property
+    def path(self) -> str:
+        """Below the site's address."""
+        return f"/publications/{self.slug}/"
+
+
+class Page(Listed):
+    """A page whole."""
+
+    publication: Publication
+
+    @classmethod
+    def of(cls, publication: Publication, slug: str) -> Self:
+        """The page of a publication that was released. Raises ValueError for one that never was."""
+        if publication.released_at is None:
+            raise ValueError("a publication that was never released has no page")
+        content = publication.content
+        changes = [correction.at for correction in publication.corrections]
+        if publication.withdrawal is not None:
+            changes.append(publication.withdrawal.at)
+        fact = Fact.RELEASED if publication.withdrawal is None else Fact.WITHDRAWN
+        return cls(
+            id=publication.id,
+            rank=rank_of(publication.revision, fact),
+            slug=slug,
+            standing=Standing.SHOWN if publication.withdrawal is None else Standing.WITHDRAWN,
+            section=publication.section,
+            kind=publication.kind,
+            urgency=content.urgency,
+            language=content.language,
+            title=content.title,
+            lead=content.lead,
+            department=publication.department.name,
+            month=month_of(publication.released_at),
+            released_at=publication.released_at,
+            changed_at=max((publication.released_at, *changes)),
+            explains=content.explains if isinstance(content, Explainer) else None,
+            publication=publication,
+        )
+
+
+class Pages:
+    """The pages, as they should stand on disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._pages = database["pages"]
+        self._writes = GroupedWrites(self._pages)
+
+    async def prepare(self) -> None:
+        """Make the indexes that lists are read by."""
+        with store_failures():
+            for keys in (
+                [("standing", 1), *_NEWEST_FIRST],
+                [("standing", 1), ("section", 1), *_NEWEST_FIRST],
+                [("section", 1), ("month", 1), ("standing", 1), *_NEWEST_FIRST],
+                _LAST_CHANGED_FIRST,
+                [("section", 1), *_LAST_CHANGED_FIRST],
+            ):
+                await self._pages.create_index(keys)
+            await self._pages.create_index("explains", sparse=True)
+
+    async def put(self, page: Page) -> None:
+        """Keep the page unless something newer stands; return when a majority has it."""
+        document = page.model_dump(exclude={"id", "publication"}, exclude_none=True)
+        document["publication"] = page.publication.model_dump_json()
+        await self._writes.put(
+            UpdateOne({"_id": page.id, "rank": {"$lt": page.rank}}, {"$set": document}, upsert=True)
+        )
+
+    async def whole(self, ids: Collection[UUID]) -> list[Page]:
+        """These pages, in no order."""
+        with store_failures():
+            documents = await self._pages.find({"_id": {"$in": list(ids)}}).to_list(None)
+        return [_page(document) for document in documents]
+
+    async def every(self) -> AsyncIterator[list[UUID]]:
+        """The ids of all pages, some at a time, newest first."""
+        found: list[UUID] = []
+        with store_failures():
+            async for document in self._pages.find({}, {"_id": True}).sort(_NEWEST_FIRST):
+                found.append(document["_id"])
+                if len(found) == _CHUNK:
+                    yield found
+                    found = []
+        if found:
+            yield found
+
+    async def newest(self, section: Section | None, limit: int) -> list[Listed]:
+        """What is shown, by the hour of release, newest first."""
+        query = {"standing": Standing.SHOWN} | ({"section": section} if section else {})
+        return await self._list(query, _NEWEST_FIRST, limit)
+
+    async def last_changed(self, section: Section | None, limit: int) -> list[Listed]:
+        """What changed last, withdrawals among it: a feed's reader has to hear of those."""
+        return await self._list({"section": section} if section else {}, _LAST_CHANGED_FIRST, limit)
+
+    async def of_month(self, section: Section, month: str) -> list[Listed]:
+        """What is shown of what a rubric released in a month, newest first."""
+        query = {"section": section, "month": month, "standing": Standing.SHOWN}
+        return await self._list(query, _NEWEST_FIRST, 0)
+
+    async def shown_in(self, month: str | None) -> list[Listed]:
+        """What is shown of a month, or of all time, newest first."""
+        query = {"standing": Standing.SHOWN} | ({"month": month} if month else {})
+        return await self._list(query, _NEWEST_FIRST, 0)
+
+    async def months(self, section: Section) -> list[str]:
+        """Months in which a rubric ever had something, newest first."""
+        with store_failures():
+            months = await self._pages.distinct("month", {"section": section})
+        return sorted(map(str, months), reverse=True)
+
+    async def count(self) -> int:
+        """All pages, roughly."""
+        with store_failures():
+            return int(await self._pages.estimated_document_count())
+
+    async def bound_to(self, ids: Mapping[UUID, Page]) -> list[Page]:
+        """The pages that explain one of these, and those that one of these explains."""
+        explained = [page.explains for page in ids.values() if page.explains is not None]
+        query = {"$or": [{"explains": {"$in": list(ids)}}, {"_id": {"$in": explained}}]}
+        with store_failures():
+            documents = await self._pages.find(query).to_list(None)
+        return [_page(document) for document in documents if document["_id"] not in ids]
+
+    async def _list(
+        self, query: Mapping[str, object], order: list[tuple[str, int]], limit: int
+    ) -> list[Listed]:
+        with store_failures():
+            found = self._pages.find(query, {"publication": False}, sort=order, limit=limit)
+            return [_listed(document) for document in await found.to_list(None)]
+
+
+def _listed(document: Document) -> Listed:
+    return Listed.model_validate(document | {"id": document["_id"]})
+
+
+def _page(document: Document) -> Page:
+    publication = Publication.model_validate_json(str(document["publication"]), extra="ignore")
+    return Page.model_validate(document | {"id": document["_id"], "publication": publication})
