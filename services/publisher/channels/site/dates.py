@@ -41,7 +41,9 @@ def span(starts: datetime, ends: datetime | None) -> str:
 
 def machine(at: date) -> str:
     """For `<time datetime>`: with Kyiv's offset, where there is an hour."""
-    return at.astimezone(KYIV).isoformat() if isinstance(at, datetime) else at.isoformat()
+    if isinstance(at, datetime):
+        return at.astimezone(KYIV).isoformat(timespec="seconds")
+    return at.isoformat()
 
 
 def month_of(at: datetime) -> str:

@@ -143,8 +143,7 @@ class Design:
         return f"{self._site_url}{page.path}"
 
     def _render(self, template: str, **values: object) -> bytes:
-        html = self._environment.get_template(template).render(**values)
-        return re.sub(r"\n\s*\n+", "\n", html).encode()
+        return self._environment.get_template(template).render(**values).encode()
 
 
 def _body(page: Page) -> Markup:

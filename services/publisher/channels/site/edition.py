@@ -119,12 +119,14 @@ class Edition:
     async def _lists(self, months: Iterable[str]) -> dict[str, bytes]:
         """Everything that lists pages: what names one of these months, and what has no month."""
         pages = self._pages
+        all_months = {section: await pages.months(section) for section in Section}
         archives = {
             (section, month): await pages.of_month(section, month)
             for section in Section
             for month in sorted(months)
+            # A file without a month: what it listed moved to the other rubric with its kind.
+            if month in all_months[section] or self._exists(_archive(section, month))
         }
-        all_months = {section: await pages.months(section) for section in Section}
         newest = {section: await pages.newest(section, NEWEST) for section in Section}
         feeds = {section: await self._items(section) for section in (None, *Section)}
         maps = await self._sitemaps(months, all_months)
@@ -133,8 +135,7 @@ class Edition:
             design = self._design
             files: dict[str, bytes] = {}
             for (section, month), listed in archives.items():
-                path = f"{section}/{month.replace('-', '/')}/index.html"
-                files[path] = design.month(section, month, listed)
+                files[_archive(section, month)] = design.month(section, month, listed)
             for section, listed in newest.items():
                 files[f"{section}/index.html"] = design.rubric(section, listed, all_months[section])
             files["index.html"] = design.home(
@@ -176,18 +177,22 @@ class Edition:
             return {"sitemap.xml": sitemap.whole(self._site_url, await self._pages.shown_in(None))}
         every = sorted({month for of_section in all_months.values() for month in of_section}, reverse=True)
         # The month's maps first: the index must not name what isn't there.
-        due = [month for month in every if month in months or not self._has_map(month)]
+        due = [month for month in every if month in months or not self._exists(sitemap.month_path(month))]
         files = {
             sitemap.month_path(month): sitemap.of_month(self._site_url, await self._pages.shown_in(month))
             for month in due
         }
         return files | dict(sitemap.index(self._site_url, every))
 
-    def _has_map(self, month: str) -> bool:
-        return (self._folder.root / sitemap.month_path(month)).exists()
+    def _exists(self, path: str) -> bool:
+        return (self._folder.root / path).exists()
 
     async def _write(self, files: Mapping[str, bytes]) -> int:
         return await asyncio.to_thread(self._folder.write, files)
+
+
+def _archive(section: Section, month: str) -> str:
+    return f"{section}/{month.replace('-', '/')}/index.html"
 
 
 def _same(kept: Page | None, page: Listed) -> bool:

@@ -6,7 +6,7 @@ Collection `pages`. Written before any file, and never over something newer.
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Self, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +14,7 @@ from pymongo import UpdateOne
 
 from services.publisher.channels.site.dates import month_of
 from shared.mongo import Database, Document, GroupedWrites, store_failures
-from shared.publication import Explainer, Fact, Publication, rank_of
+from shared.publication import Broadcast, Content, Event, Explainer, Fact, Publication, rank_of
 from shared.vocabulary import Kind, Language, Section, Urgency
 
 _NEWEST_FIRST = [("released_at", -1), ("_id", -1)]
@@ -50,6 +50,10 @@ class Listed(BaseModel):
     released_at: datetime
     changed_at: datetime
     """The release, or the last correction, or the withdrawal."""
+    happens_at: datetime | None = None
+    """When the event begins, or the broadcast is aired."""
+    happens_in: str | None = None
+    """The event's place, or the broadcast's station."""
     explains: UUID | None = None
 
     @property
@@ -88,9 +92,23 @@ class Page(Listed):
             month=month_of(publication.released_at),
             released_at=publication.released_at,
             changed_at=max((publication.released_at, *changes)),
+            **_happening(content),
             explains=content.explains if isinstance(content, Explainer) else None,
             publication=publication,
         )
+
+
+class _Happening(TypedDict, total=False):
+    happens_at: datetime
+    happens_in: str
+
+
+def _happening(content: Content) -> _Happening:
+    if isinstance(content, Event):
+        return {"happens_at": content.event.starts_at, "happens_in": content.event.place}
+    if isinstance(content, Broadcast):
+        return {"happens_at": content.broadcast.airs_at, "happens_in": content.broadcast.station}
+    return {}
 
 
 class Pages:
