@@ -1,0 +1,1 @@
+"""The record: every event for good, the latest of each publication, its receipt."""
