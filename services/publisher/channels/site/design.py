@@ -22,6 +22,8 @@ from shared.vocabulary import BODY_NAMES, KIND_NAMES, SECTION_NAMES, TOPIC_NAMES
 
 _FOLDER = Path(__file__).parent / "templates"
 _KEPT_BODIES = 500
+_LONGEST_IN_FEED = 40_000
+"""Letters of a body that a feed carries whole: it has fifty, and is fetched every few minutes."""
 _DESCRIPTION = 200
 """Letters of a page's description for search engines and previews."""
 
@@ -123,10 +125,11 @@ class Design:
 
     def feed_content(self, page: Page) -> str:
         """A publication as a feed's reader sees it: HTML without the page around it."""
+        body = self.body(page) if page.standing is Standing.SHOWN else Markup()
         return self._environment.get_template("feed_item.html").render(
             page=page,
             content=page.publication.content,
-            body=self.body(page) if page.standing is Standing.SHOWN else "",
+            body=body if len(body) <= _LONGEST_IN_FEED else None,
         )
 
     def body(self, page: Page) -> Markup:
