@@ -44,6 +44,11 @@ Hour = Annotated[str, BeforeValidator(_hour), StringConstraints(pattern=r"^([01]
 Address = Annotated[EmailStr, AfterValidator(_ascii)]
 
 
+def recipient_id(address: str) -> str:
+    """Deterministic, so that imports that race agree; letter case makes no difference."""
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:24]
+
+
 class Subscription(Model):
     """What somebody wants: every list that is not empty must contain a value of the publication's."""
 
@@ -64,8 +69,7 @@ class Journalist(Model):
 
     @property
     def id(self) -> str:
-        """Deterministic, so that imports that race agree."""
-        return hashlib.sha256(self.address.casefold().encode()).hexdigest()[:24]
+        return recipient_id(self.address)
 
 
 class Outlet(Model):

@@ -109,6 +109,8 @@ class FanOut(Record):
 
     id: str = Field(alias="_id")
     target: Target
+    also: tuple[Target, ...] = ()
+    """Targets that hear the same."""
     fact: Fact = Fact.RELEASED
     publication: UUID | None = None
     revision: int = 0

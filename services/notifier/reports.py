@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.notifier.records import FanOut, MailState, Target
@@ -11,15 +12,26 @@ from shared.publication import Fact
 from shared.vocabulary import Kind
 
 SOURCE = "/notifier"
-REMOVED_TARGET = Target.ADVANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which fact about which publication a report is about."""
+
+    publication: UUID
+    kind: Kind
+    fact: Fact
+    revision: int
+    accepted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many mails of a fan-out are in which state, and the first refusal's code."""
+    """How many mails of a fan-out are in which state, and a code of those refused and deferred."""
 
     by_state: Mapping[MailState, int]
     refusal: int | None = None
+    deferral: int | None = None
 
     @property
     def sent(self) -> int:
@@ -78,31 +90,33 @@ def _unsent(counts: Counts) -> str:
     )
 
 
+def subject_of(fanout: FanOut) -> Subject:
+    """What a fan-out of one publication is about. Raises `ValueError` for a digest: it is about many."""
+    if fanout.publication is None or fanout.kind is None or fanout.accepted_at is None:
+        raise ValueError(f"{fanout.id} is not about one publication")
+    return Subject(fanout.publication, fanout.kind, fanout.fact, fanout.revision, fanout.accepted_at)
+
+
 def report(
-    fanout: FanOut,
+    target: Target,
+    about: Subject,
     counts: Counts,
     *,
     outcome: Outcome,
     reason: str | None,
     attempt: int | None = None,
-    publication: UUID | None = None,
-    kind: Kind | None = None,
 ) -> DeliveryReported:
-    """A new delivery event about the fan-out; of a digest, about one `publication` of it."""
-    about = publication or fanout.publication
-    if about is None:
-        raise ValueError("a digest's report is about one of its publications")
-    at = now()
+    """A new delivery event. Mails that wait for a person count as failed."""
     unsent = counts.unsent if outcome is Outcome.FAILED else 0
     delivery = Delivery(
-        publication_id=about,
-        kind=kind or fanout.kind or Kind.NEWS,
-        target=fanout.target,
-        fact=fanout.fact,
-        revision=fanout.revision,
+        publication_id=about.publication,
+        kind=about.kind,
+        target=target,
+        fact=about.fact,
+        revision=about.revision,
         outcome=outcome,
-        at=at,
-        accepted_at=fanout.accepted_at or at,
+        at=now(),
+        accepted_at=about.accepted_at,
         reason=reason,
         recipients=counts.settled + unsent,
         failed=counts.refused + unsent,

@@ -98,7 +98,7 @@ class _Connection:
         if protocol is None:
             raise _Lost("the connection was closed")
         try:
-            protocol.write(message)
+            protocol.write(_stuffed(message))
         except (SMTPException, OSError) as error:
             raise _Lost(_line(error)) from error
         try:
@@ -131,7 +131,7 @@ class SmtpPool:
         self._open = 0
 
     async def send(self, recipient: str, message: bytes) -> Answer:
-        """Hand over one mail, whose lines end with CRLF and need no dot added; see `stuffed`.
+        """Hand over one mail, whose lines end with CRLF.
 
         Raises `ServerTrouble` where no mail to anybody would be taken now.
         """
@@ -226,7 +226,7 @@ class _Stale(Exception):
     """A kept connection turned out to be closed before the mail was handed over."""
 
 
-def stuffed(message: bytes) -> bytes:
+def _stuffed(message: bytes) -> bytes:
     """Dots doubled at the beginning of lines and the end marked, as DATA wants it (RFC 5321, 4.5.2)."""
     end = b"" if message.endswith(b"\r\n") else b"\r\n"
     return _LEADING_DOT.sub(b"..", message) + end + b".\r\n"

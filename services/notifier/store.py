@@ -287,8 +287,12 @@ class Store:
         with store_failures():
             found = await self._mails.aggregate(pipeline).to_list(None)
         by_state = {MailState(str(one["_id"])): cast("int", one["n"]) for one in found}
-        refusal = next((one["code"] for one in found if one["_id"] == MailState.REFUSED), None)
-        return Counts(by_state=by_state, refusal=cast("int | None", refusal))
+        codes = {str(one["_id"]): cast("int | None", one["code"]) for one in found}
+        return Counts(
+            by_state=by_state,
+            refusal=codes.get(MailState.REFUSED),
+            deferral=codes.get(MailState.QUEUED),
+        )
 
 
 def _mails(documents: Sequence[Document]) -> list[Mail]:

@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import TypeAdapter
 from pymongo import ReturnDocument, UpdateMany, UpdateOne
 
-from services.notifier.outlets import InvalidFile, Outlet, Subscriber, Subscription
+from services.notifier.outlets import InvalidFile, Outlet, Subscriber, Subscription, recipient_id
 from services.notifier.records import Record
 from shared.events import now
 from shared.mongo import Document, Mongo, store_failures
@@ -166,7 +166,7 @@ class SubscriberStore:
         """Undo an unsubscription, at the person's own wish; False where nobody has that address."""
         with store_failures():
             found = await self._recipients.update_one(
-                {"address": address}, {"$set": {"unsubscribed_at": None}}
+                {"_id": recipient_id(address)}, {"$set": {"unsubscribed_at": None}}
             )
         await self._changed()
         return found.matched_count == 1
