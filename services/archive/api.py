@@ -57,7 +57,8 @@ async def operator_of(
         return False
     settings: ArchiveSettings = request.app.state.settings
     key = settings.operator_key.get_secret_value()
-    if not key or not hmac.compare_digest(given.credentials.encode(), key.encode()):
+    # A header's text is its bytes as Latin-1, whatever they were meant to be.
+    if not key or not hmac.compare_digest(given.credentials.encode("latin-1"), key.encode()):
         raise _key_needed("This is not the operator's key.")
     return True
 

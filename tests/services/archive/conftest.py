@@ -144,10 +144,9 @@ Keep = Callable[..., Awaitable[None]]
 
 @pytest.fixture
 def keep(store: Store) -> Keep:
-    """Put events into the store in this order, as the recorder does."""
+    """Put events into the store, all at once, as the recorder does."""
 
     async def put(*events: Event) -> None:
-        for event in events:
-            await store.add(Received(event, event.encode()), now())
+        await asyncio.gather(*(store.add(Received(event, event.encode()), now()) for event in events))
 
     return put
