@@ -69,8 +69,10 @@ class PrivateNode:
 
     name: str
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, log: Path | None = None) -> None:
+        """Data goes to ``folder``; a ``port`` given here is used or refused, never replaced."""
         self.folder = folder.resolve()
+        self.log = log or self.folder / "server.log"
         self._wanted_port = port
         self.process = DetachedProcess(self.folder / "process.json")
 
@@ -87,11 +89,6 @@ class PrivateNode:
     def pid(self) -> int | None:
         """The server's own process id while it runs."""
         return self.process.pid
-
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self.folder / "server.log"
 
     def running(self) -> bool:
         """Whether the process is there; not that it answers."""

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -38,8 +39,19 @@ class DetachedProcess:
         """Whether the recorded process is still there and is ours."""
         return self._process() is not None
 
+    @property
+    def label(self) -> str:
+        """What was said about it at its start; empty when it doesn't run."""
+        return str(self._record().get("label", "")) if self.running() else ""
+
     def start(
-        self, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        label: str = "",
     ) -> None:
         """Start it in the background, its output appended to ``log``; what was left of the last is ended.
 
@@ -60,7 +72,8 @@ class DetachedProcess:
             )
         self._child = child
         written = self.record.with_suffix(".new")
-        written.write_text(json.dumps({"pid": child.pid, "started": psutil.Process(child.pid).create_time()}))
+        started = psutil.Process(child.pid).create_time()
+        written.write_text(json.dumps({"pid": child.pid, "started": started, "label": label}))
         written.replace(self.record)
 
     def stop(self, timeout: float = 30.0) -> None:
@@ -91,13 +104,20 @@ class DetachedProcess:
     def _process(self) -> psutil.Process | None:
         if self._child is not None and self._child.poll() is not None:
             return None
+        known = self._record()
         try:
-            known = json.loads(self.record.read_text())
             process = psutil.Process(known["pid"])
             same_start = abs(process.create_time() - known["started"]) < CLOCK_TOLERANCE_SECONDS
             return process if same_start and self._carries_mark(process) else None
-        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+        except (KeyError, psutil.NoSuchProcess):
             return None
+
+    def _record(self) -> dict[str, Any]:
+        try:
+            known: dict[str, Any] = json.loads(self.record.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known
 
     def _carries_mark(self, process: psutil.Process) -> bool:
         try:

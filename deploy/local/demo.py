@@ -1,0 +1,176 @@
+"""Loading the sample city into a running local run, as its people would: by the commands and over HTTP."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from deploy.local.errors import LocalRunError
+from deploy.local.programs import ROOT, LocalRun
+from deploy.local.receipts import follow
+from deploy.local.sample_city import OUTLETS, SamplePublication, departments, publications
+from deploy.local.startup import last_line, steps
+from deploy.local.state import SampleState, StateFile
+
+COMMANDS_AT_ONCE = 3
+SUBMIT_ATTEMPTS = 10
+
+
+def load_sample(kept: StateFile, run: LocalRun, console: Console) -> None:
+    """Make the departments, import the outlets, hand in the day, and follow its receipts to their end.
+
+    What an earlier run did already is not done again. Raises LocalRunError.
+    """
+    sample = kept.state.sample
+    with httpx.Client(base_url=run.url("ingest"), timeout=30) as desk:
+        if sample.keys and not _key_works(desk, next(iter(sample.keys.values()))):
+            sample = kept.state.sample = SampleState()
+        if sample.complete:
+            console.print("The sample city was loaded already.")
+            return
+        day = publications(sample.begin(datetime.now(UTC)))
+        kept.save()
+        sample_desk = SampleDesk(kept, desk, day)
+        with steps(console) as shown:
+            shown.run("sample", lambda: _found_city(kept, run))
+            shown.run("hand in", sample_desk.hand_in)
+        public = {each.slug: sample.publications[each.slug] for each in day if not each.waits}
+        waiting = {each.slug: sample.publications[each.slug] for each in day if each.waits}
+        follow(run.url("archive"), public, waiting, console)
+        with steps(console) as shown:
+            shown.run("change", sample_desk.change)
+        follow(run.url("archive"), {slug: public[slug] for slug in sample.changed}, {}, console)
+    sample.complete = True
+    kept.save()
+
+
+def example_request(ingest_url: str, key: str) -> str:
+    """A command line that hands in a publication, ready to be pasted into a shell."""
+    body = {
+        "kind": "news",
+        "title": "Бібліотека на Кравчука працює довше",
+        "lead": "Від понеділка читальна зала відчинена до 21:00.",
+        "body": "Записатися можна **безоплатно**.\n\n- будні: 9:00–21:00\n- субота: 10:00–18:00",
+        "topics": ["other"],
+    }
+    return (
+        f"curl -sS -X POST {ingest_url}/v1/publications \\\n"
+        f"  -H 'Authorization: Bearer {key}' \\\n"
+        f"  -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps(body, ensure_ascii=False)}'"
+    )
+
+
+def _key_works(desk: httpx.Client, key: str) -> bool:
+    """Whether the key is known: an empty submission is refused for its body then, not for its key."""
+    answer = desk.post("/v1/publications", json={}, headers={"Authorization": f"Bearer {key}"})
+    return answer.status_code not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+def _command(run: LocalRun, *arguments: str) -> str:
+    """Run ``python -m ...`` as an operator would; return what it printed."""
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        check=False,
+        cwd=ROOT,
+        env={**run.environment, **run.settings()},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        log = run.log("commands")
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        raise LocalRunError(f"`{' '.join(arguments)}` failed ({last_line(log)}): see {log}")
+    return done.stdout
+
+
+def _found_city(kept: StateFile, run: LocalRun) -> str:
+    sample = kept.state.sample
+    names = departments()
+
+    def found(department: str) -> None:
+        _command(run, "services.ingest", "departments", "add", department, names[department])
+        made = _command(run, "services.ingest", "keys", "add", department, "--label", "demo")
+        keys[department] = made.split()[-1]
+
+    keys = dict(sample.keys)
+    with ThreadPoolExecutor(COMMANDS_AT_ONCE) as threads:
+        commands = [threads.submit(found, department) for department in names if department not in keys]
+        if not sample.outlets:
+            commands.append(threads.submit(_import_outlets, run))
+        for command in commands:
+            command.result()
+    sample.keys = {department: keys[department] for department in names}
+    sample.outlets = True
+    kept.save()
+    return f"{len(names)} departments, outlets and their journalists"
+
+
+def _import_outlets(run: LocalRun) -> None:
+    _command(run, "services.notifier", "outlets", "import", str(OUTLETS))
+
+
+class SampleDesk:
+    """Hands in the sample's publications and their changes, each once, whatever was done before."""
+
+    def __init__(self, kept: StateFile, ingest: httpx.Client, day: Sequence[SamplePublication]) -> None:
+        self._kept = kept
+        self._sample = kept.state.sample
+        self._ingest = ingest
+        self._day = day
+
+    def hand_in(self) -> str:
+        """Submit what wasn't yet."""
+        for each in self._day:
+            if each.slug not in self._sample.publications:
+                accepted = self._send(each, "POST", "", each.content)
+                self._sample.publications[each.slug] = accepted["id"]
+                self._kept.save()
+        return f"{len(self._day)} publications"
+
+    def change(self) -> str:
+        """Correct and withdraw what the sample says."""
+        for each in self._day:
+            if each.slug in self._sample.changed or not (each.correction or each.withdrawal):
+                continue
+            path = f"/{self._sample.publications[each.slug]}"
+            if each.correction:
+                self._send(each, "PUT", path, each.corrected())
+            else:
+                self._send(each, "POST", f"{path}/withdrawal", {"reason": each.withdrawal})
+            self._sample.changed.append(each.slug)
+            self._kept.save()
+        return "a correction and a withdrawal"
+
+    def _send(
+        self, each: SamplePublication, method: str, path: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        headers = {
+            "Authorization": f"Bearer {self._sample.keys[each.department]}",
+            "Idempotency-Key": f"sample-{self._sample.started_at:%Y%m%dT%H%M%S}-{each.slug}-{method}{path}",
+        }
+        if method == "PUT":
+            headers["If-Match"] = '"1"'
+        address = f"/v1/publications{path}"
+        answer = _patiently(lambda: self._ingest.request(method, address, json=body, headers=headers))
+        if answer.status_code != HTTPStatus.ACCEPTED:
+            raise LocalRunError(f"{each.slug} was refused with {answer.status_code}: {answer.text[:300]}")
+        accepted: dict[str, Any] = answer.json()
+        return accepted
+
+
+def _patiently(request: Callable[[], httpx.Response]) -> httpx.Response:
+    for _ in range(SUBMIT_ATTEMPTS):
+        answer = request()
+        if answer.status_code not in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
+            break
+        time.sleep(min(float(answer.headers.get("Retry-After", "1")), 10.0))
+    return answer

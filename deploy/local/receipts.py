@@ -1,0 +1,101 @@
+"""Following receipts at the archive on the screen, until they are complete."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy.local.errors import LocalRunError
+
+COMPLETE_SECONDS = 180.0
+POLL_SECONDS = 0.25
+TITLE_WIDTH = 58
+
+Record = Mapping[str, Any]
+"""What the archive answers for one publication."""
+
+
+def follow(archive_url: str, public: Mapping[str, str], waiting: Mapping[str, str], console: Console) -> None:
+    """Ask until all ``public`` publications (ids by name) have complete receipts.
+
+    Those that are ``waiting`` for their hour only have to be on record. Raises LocalRunError where that
+    takes longer than three minutes.
+    """
+    names = {**public, **waiting}
+    records: dict[str, Record] = {}
+    bar = Progress(
+        TextColumn("receipts complete"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    task = bar.add_task("", total=len(names))
+    deadline = time.monotonic() + COMPLETE_SECONDS
+    with (
+        httpx.Client(base_url=archive_url, timeout=10) as archive,
+        Live(console=console, refresh_per_second=8) as live,
+    ):
+        while True:
+            for name, publication_id in names.items():
+                if not _done(records.get(name), name in waiting):
+                    records |= _asked(archive, name, publication_id)
+            done = sum(_done(records.get(name), name in waiting) for name in names)
+            bar.update(task, completed=done)
+            live.update(Group(_table(names, records), bar))
+            if done == len(names):
+                return
+            if time.monotonic() > deadline:
+                behind = [name for name in names if not _done(records.get(name), name in waiting)]
+                first = f"{archive_url}/v1/publications/{names[behind[0]]}"
+                raise LocalRunError(
+                    f"{len(behind)} receipts are not complete after {COMPLETE_SECONDS:.0f} s: see {first}, "
+                    "`make status` and `make parked ARGS=list`."
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def _asked(archive: httpx.Client, name: str, publication_id: str) -> dict[str, Record]:
+    """The record under its name; nothing while the archive doesn't know it or doesn't answer."""
+    try:
+        answer = archive.get(f"/v1/publications/{publication_id}")
+    except httpx.TransportError:
+        return {}
+    return {name: answer.json()} if answer.is_success else {}
+
+
+def _done(record: Record | None, waits: bool) -> bool:
+    return record is not None and (waits or bool(record["receipt"]["complete"]))
+
+
+def _table(names: Mapping[str, str], records: Mapping[str, Record]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("publication", "kind", "state", "site", "mail"):
+        table.add_column(column, no_wrap=True)
+    for name in names:
+        record = records.get(name)
+        if record is None:
+            table.add_row(name, "", "handed in", "", "")
+            continue
+        entries = {entry["target"]: entry for entry in record["receipt"]["entries"]}
+        mail = entries.get("advance") if record["state"] == "embargoed" else entries.get("mail")
+        table.add_row(
+            str(record["title"])[:TITLE_WIDTH],
+            record["kind"],
+            record["state"],
+            _outcome(entries.get("site")),
+            _outcome(mail),
+        )
+    return table
+
+
+def _outcome(entry: Record | None) -> str:
+    if entry is None:
+        return ""
+    recipients = entry.get("recipients")
+    return str(entry["outcome"]) if recipients is None else f"{entry['outcome']} to {recipients}"
