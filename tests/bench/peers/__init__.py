@@ -1,0 +1,1 @@
+"""What we are measured against: the same work done barely, and as most would do it."""
