@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from pydantic import JsonValue
 
 from services.publisher.app import Publisher
 from services.publisher.channels.site.settings import SiteSection
 from services.publisher.settings import PublisherSettings
-from shared.bus import ARCHIVE_RECORD, Bus
+from shared.bus import ARCHIVE_RECORD, Bus, channel_queue
 from shared.events import DeliveryReported, PublicationEvent, decode
+from shared.mongo import Mongo
+from shared.publication import Publication
 from shared.settings import SharedSettings
-from tests.rabbit import channel
+from tests.rabbit import channel, depth
 from tests.waiting import eventually
 
 SITE_URL = "https://rada.example"
@@ -83,6 +87,26 @@ class Desk:
 
         return await eventually(found, within=within)
 
+    async def standing(self, publication: Publication) -> str:
+        """What the site's database says of a publication."""
+        mongo = Mongo(self._settings.mongo_url.get_secret_value(), "publisher")
+        document = await mongo.database["pages"].find_one({"_id": publication.id})
+        mongo.close()
+        assert document is not None
+        stored = Publication.model_validate_json(str(document["publication"]))
+        return f"{document['standing']} at revision {stored.revision}"
+
+    async def idle(self) -> None:
+        """Wait until the channel has nothing left to do."""
+
+        async def nothing_left() -> bool:
+            mongo = Mongo(self._settings.mongo_url.get_secret_value(), "publisher")
+            held = await mongo.database["ledger"].count_documents({"lease": {"$exists": True}})
+            mongo.close()
+            return held == 0 and await depth(self._settings, channel_queue("site")) == 0
+
+        await eventually(nothing_left)
+
     async def _hear(self) -> None:
         async with channel(self._settings) as opened:
             queue = await opened.get_queue(ARCHIVE_RECORD)
@@ -91,6 +115,15 @@ class Desk:
                 if isinstance(event, DeliveryReported):
                     self.reports.append(event)
                 await message.ack()
+
+
+class Memory:
+    """A call that is made for the first time."""
+
+    remembered: ClassVar[dict[str, JsonValue]] = {}
+
+    async def remember(self, **facts: JsonValue) -> None:
+        raise AssertionError("the site remembers nothing")
 
 
 @asynccontextmanager

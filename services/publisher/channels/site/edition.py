@@ -70,6 +70,7 @@ class Edition:
         async for ids in self._pages.every():
             async with self._folder.locked():
                 written += await self._write_pages(await self._pages.whole(ids))
+                await self._pages.admit(ids)
             pages += len(ids)
         async with self._folder.locked():
             months = {month for section in Section for month in await self._pages.months(section)}
@@ -101,6 +102,7 @@ class Edition:
                 raise StoreUnavailable("a page that was just written can't be read")
             bound = await self._pages.bound_to(pages)
             await self._write_pages([*pages.values(), *bound])
+            await self._pages.admit(ids)
             await self._write(await self._lists({page.month for page in pages.values()}))
 
     async def _write_pages(self, pages: list[Page]) -> int:

@@ -1,6 +1,7 @@
 """What stands on the site: one document per publication, from which every file can be made again.
 
-Collection `pages`. Written before any file, and never over something newer.
+Collection `pages`. Written before any file, and never over something newer. `listed` turns true
+when the page's file is there, and only then may anything list it or link to it.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -122,11 +123,11 @@ class Pages:
         """Make the indexes that lists are read by."""
         with store_failures():
             for keys in (
-                [("standing", 1), *_NEWEST_FIRST],
-                [("standing", 1), ("section", 1), *_NEWEST_FIRST],
-                [("section", 1), ("month", 1), ("standing", 1), *_NEWEST_FIRST],
-                _LAST_CHANGED_FIRST,
-                [("section", 1), *_LAST_CHANGED_FIRST],
+                [("listed", 1), ("standing", 1), *_NEWEST_FIRST],
+                [("listed", 1), ("section", 1), ("standing", 1), *_NEWEST_FIRST],
+                [("listed", 1), ("section", 1), ("month", 1), ("standing", 1), *_NEWEST_FIRST],
+                [("listed", 1), *_LAST_CHANGED_FIRST],
+                [("listed", 1), ("section", 1), *_LAST_CHANGED_FIRST],
             ):
                 await self._pages.create_index(keys)
             await self._pages.create_index("explains", sparse=True)
@@ -135,14 +136,20 @@ class Pages:
         """Keep the page unless something newer stands; return when a majority has it."""
         document = page.model_dump(exclude={"id", "publication"}, exclude_none=True)
         document["publication"] = page.publication.model_dump_json()
-        await self._writes.put(
-            UpdateOne({"_id": page.id, "rank": {"$lt": page.rank}}, {"$set": document}, upsert=True)
-        )
+        change = {"$set": document, "$setOnInsert": {"listed": False}}
+        await self._writes.put(UpdateOne({"_id": page.id, "rank": {"$lt": page.rank}}, change, upsert=True))
+
+    async def admit(self, ids: Collection[UUID]) -> None:
+        """Let lists name these pages from now on: their files are there."""
+        with store_failures():
+            await self._pages.update_many(
+                {"_id": {"$in": [*ids]}, "listed": False}, {"$set": {"listed": True}}
+            )
 
     async def whole(self, ids: Collection[UUID]) -> list[Page]:
         """These pages, in no order."""
         with store_failures():
-            documents = await self._pages.find({"_id": {"$in": list(ids)}}).to_list(None)
+            documents = await self._pages.find({"_id": {"$in": [*ids]}}).to_list(None)
         return [_page(document) for document in documents]
 
     async def every(self) -> AsyncIterator[list[UUID]]:
@@ -160,26 +167,26 @@ class Pages:
     async def newest(self, section: Section | None, limit: int) -> list[Listed]:
         """What is shown, by the hour of release, newest first."""
         query = {"standing": Standing.SHOWN} | ({"section": section} if section else {})
-        return await self._list(query, _NEWEST_FIRST, limit)
+        return await self._find(query, _NEWEST_FIRST, limit)
 
     async def last_changed(self, section: Section | None, limit: int) -> list[Listed]:
         """What changed last, withdrawals among it: a feed's reader has to hear of those."""
-        return await self._list({"section": section} if section else {}, _LAST_CHANGED_FIRST, limit)
+        return await self._find({"section": section} if section else {}, _LAST_CHANGED_FIRST, limit)
 
     async def of_month(self, section: Section, month: str) -> list[Listed]:
         """What is shown of what a rubric released in a month, newest first."""
         query = {"section": section, "month": month, "standing": Standing.SHOWN}
-        return await self._list(query, _NEWEST_FIRST, 0)
+        return await self._find(query, _NEWEST_FIRST, 0)
 
     async def shown_in(self, month: str | None) -> list[Listed]:
         """What is shown of a month, or of all time, newest first."""
         query = {"standing": Standing.SHOWN} | ({"month": month} if month else {})
-        return await self._list(query, _NEWEST_FIRST, 0)
+        return await self._find(query, _NEWEST_FIRST, 0)
 
     async def months(self, section: Section) -> list[str]:
         """Months in which a rubric ever had something, newest first."""
         with store_failures():
-            months = await self._pages.distinct("month", {"section": section})
+            months = await self._pages.distinct("month", {"listed": True, "section": section})
         return sorted(map(str, months), reverse=True)
 
     async def count(self) -> int:
@@ -190,16 +197,18 @@ class Pages:
     async def bound_to(self, ids: Mapping[UUID, Page]) -> list[Page]:
         """The pages that explain one of these, and those that one of these explains."""
         explained = [page.explains for page in ids.values() if page.explains is not None]
-        query = {"$or": [{"explains": {"$in": list(ids)}}, {"_id": {"$in": explained}}]}
+        query = {"$or": [{"explains": {"$in": [*ids]}}, {"_id": {"$in": explained}}], "listed": True}
         with store_failures():
             documents = await self._pages.find(query).to_list(None)
         return [_page(document) for document in documents if document["_id"] not in ids]
 
-    async def _list(
+    async def _find(
         self, query: Mapping[str, object], order: list[tuple[str, int]], limit: int
     ) -> list[Listed]:
         with store_failures():
-            found = self._pages.find(query, {"publication": False}, sort=order, limit=limit)
+            found = self._pages.find(
+                {"listed": True, **query}, {"publication": False}, sort=order, limit=limit
+            )
             return [_listed(document) for document in await found.to_list(None)]
 
 
