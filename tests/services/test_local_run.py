@@ -14,7 +14,7 @@ import pytest
 from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
-from deploy.local import binaries
+from deploy.local import binaries, packages
 from deploy.local.binaries import find_mongod, find_rabbitmq, install_rabbitmq
 from deploy.local.errors import LocalRunError
 from deploy.local.ports import LOOPBACK, free_port, is_free
@@ -199,7 +199,9 @@ def test_no_package_manager_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch,
     assert find_rabbitmq() is None
     with pytest.raises(LocalRunError) as caught:
         install_rabbitmq()
-    assert one_line(caught.value, start="RabbitMQ is missing and there is no apt-get", way_out="AMQP_URL")
+    assert one_line(
+        caught.value, start="rabbitmq-server is missing and there is no apt-get", way_out="AMQP_URL"
+    )
 
 
 def test_no_right_to_install_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -209,14 +211,14 @@ def test_no_right_to_install_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(LocalRunError) as caught:
         install_rabbitmq()
     assert one_line(
-        caught.value, start="RabbitMQ is missing and this user may not install it", way_out="sudo"
+        caught.value, start="rabbitmq-server is missing and this user may not install it", way_out="sudo"
     )
 
 
 def test_a_failed_installation_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The last complaint of apt-get stands in the line, the rest in the log."""
     complaint = "E: Unable to locate package rabbitmq-server"
-    monkeypatch.setattr(binaries, "INSTALL_SCRIPT", f"echo reading; echo '{complaint}' >&2; exit 100")
+    monkeypatch.setattr(packages, "INSTALL_SCRIPT", f"echo reading; echo '{complaint}' >&2; exit 100")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(LocalRunError) as caught:
         install_rabbitmq(tmp_path / "install.log")
@@ -226,20 +228,34 @@ def test_a_failed_installation_says_why_in_one_line(monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "install.log").read_text() == f"reading\n{complaint}\n"
 
 
-def test_a_mongod_that_can_not_run_is_said_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As on a bare machine, where the wheel's mongod finds no libcurl."""
+@pytest.fixture
+def mongod_without_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """As on a bare machine: it runs only once the file ``libcurl`` beside it is there."""
     mongod = tmp_path / "mongod"
     missing = "mongod: error while loading shared libraries: libcurl.so.4: cannot open shared object file"
-    mongod.write_text(f"#!/bin/sh\necho '{missing}' >&2\nexit 127\n")
+    mongod.write_text(f"#!/bin/sh\n[ -e {tmp_path}/libcurl ] || {{ echo '{missing}' >&2; exit 127; }}\n")
     mongod.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return mongod
+
+
+def test_a_library_that_mongod_lacks_is_installed(
+    monkeypatch: pytest.MonkeyPatch, mongod_without_library: Path
+) -> None:
+    library = mongod_without_library.with_name("libcurl")
+    monkeypatch.setattr(packages, "INSTALL_SCRIPT", f'[ "$*" = libcurl4 ] && touch {library}')
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert find_mongod() == mongod_without_library
+
+
+def test_a_mongod_that_can_not_run_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, mongod_without_library: Path
+) -> None:
+    monkeypatch.setattr(packages, "INSTALL_SCRIPT", "true")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(LocalRunError) as caught:
         find_mongod()
-    assert one_line(
-        caught.value, start=str(mongod), way_out="libcurl.so.4 is missing (apt-get install libcurl4)"
-    )
+    assert one_line(caught.value, start=f"{mongod_without_library} can't run", way_out="MONGO_URL")
 
 
 def test_what_stops_a_command_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
