@@ -1,0 +1,107 @@
+"""Ingest put together: the desk, the outbox behind it, and what brings the outbox to the bus."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.ingest.desk import Desk, routes
+from services.ingest.emission import POLL, Emitter, Relay
+from services.ingest.keys import Register
+from services.ingest.metrics import OLDEST_UNEMITTED
+from services.ingest.openapi import describe
+from services.ingest.settings import IngestSettings
+from services.ingest.store import Outbox
+from shared.bus import Bus
+from shared.events import now
+from shared.mongo import Mongo, StoreUnavailable
+from shared.telemetry import logger
+from shared.web import make_app
+
+_log = logger(__name__)
+
+
+class Ingest:
+    """What lives as long as the process."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self.mongo = Mongo(settings.mongo_url.get_secret_value(), settings.database)
+        self.bus = Bus(settings)
+        self.outbox = Outbox(self.mongo.database)
+        self.register = Register(self.mongo.database)
+        self.emitter = Emitter(self.outbox, self.bus)
+        self.relay = Relay(self.outbox, self.bus, self.emitter)
+        self.desk = Desk(settings, self.register, self.outbox, self.emitter)
+        self._loops: list[asyncio.Task[None]] = []
+        self._prepared = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin; neither the broker nor the database has to be there yet."""
+        await self.bus.start()
+        self._loops = [asyncio.create_task(self._run()), asyncio.create_task(self._measure())]
+
+    async def stop(self) -> None:
+        """Finish emitting what was accepted here, and close."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.emitter.finish()
+        await self.bus.stop()
+        self.mongo.close()
+
+    async def _run(self) -> None:
+        while not self._prepared.is_set():
+            try:
+                await self.outbox.prepare()
+                await self.register.prepare()
+            except StoreUnavailable as error:
+                _log.warning("the indexes wait for the database", reason=str(error))
+                await asyncio.sleep(POLL)
+            else:
+                self._prepared.set()
+        await self.relay.run()
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                oldest = await self.outbox.oldest_unemitted()
+            except StoreUnavailable as error:
+                _log.warning("the outbox can't be measured", reason=str(error))
+            else:
+                OLDEST_UNEMITTED.set(0 if oldest is None else max(0, (now() - oldest).total_seconds()))
+            await asyncio.sleep(2 * POLL)
+
+    async def store_health(self) -> str | None:
+        """The database, and the indexes that idempotency rests on."""
+        try:
+            await self.mongo.ping()
+        except StoreUnavailable as error:
+            return str(error)
+        return None if self._prepared.is_set() else "its indexes are not made yet"
+
+    async def relay_health(self) -> str | None:
+        """The loops must never end."""
+        ended = [loop for loop in self._loops if loop.done()]
+        return "it has ended" if ended else None
+
+
+def build(settings: IngestSettings) -> FastAPI:
+    """The app. It is ready without the broker: what it accepts meanwhile waits in the outbox."""
+    ingest = Ingest(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await ingest.start()
+        yield
+        await ingest.stop()
+
+    app = make_app(
+        "Visnyk: ingest",
+        description="Hand in a publication once; the receipt says what became of it everywhere.",
+        lifespan=lifespan,
+        checks={"mongo": ingest.store_health, "relay": ingest.relay_health},
+    )
+    app.include_router(routes(ingest.desk))
+    describe(app)
+    return app
