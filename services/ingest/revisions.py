@@ -1,6 +1,6 @@
 """What a department sends to revise a publication: the same fields by kind, and what changes."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,7 @@ from shared.publication import (
     Event,
     Explainer,
     Interview,
+    Model,
     News,
     PhotoReport,
     PressRelease,
@@ -84,9 +85,9 @@ Revision = Annotated[
 
 def parted(revision: Revision) -> tuple[Content, Change]:
     """The content and the change that a revision is made of."""
-    kind = type(revision).__bases__[1]
+    kind = cast("type[Model]", type(revision).__bases__[1])
     names = kind.model_fields
     fields = {name: getattr(revision, name) for name in names}
     # Validated a moment ago as the very same fields.
-    content: Content = kind.model_construct(_fields_set=revision.model_fields_set & set(names), **fields)
-    return content, revision.change
+    content = kind.model_construct(_fields_set=revision.model_fields_set & set(names), **fields)
+    return cast("Content", content), revision.change
