@@ -95,7 +95,10 @@ class Stage:
         """These of our services, ready."""
         self.city.start(*names)
         try:
-            await self.city.ready(names)
+            try:
+                await self.city.ready(names)
+            except AssertionError as error:
+                raise Failed(f"{', '.join(names)} did not come up: {error}") from error
             yield self.city
         finally:
             self.city.stop()
