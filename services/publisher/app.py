@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from pydantic_settings import BaseSettings
 
 from services.publisher.channels.interface import Channel, Posted, SectionT, Settlement
 from services.publisher.channels.registry import open_channel
-from services.publisher.ledger import Ledger
+from services.publisher.ledger import LEASE, Ledger
 from services.publisher.settings import PublisherSettings
 from services.publisher.worker import Worker
 from shared.bus import Bus
@@ -22,12 +23,18 @@ from shared.web import Check, make_app
 class Publisher:
     """The channels that are on, their workers, and what they share."""
 
-    def __init__(self, settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> None:
+    def __init__(
+        self,
+        settings: PublisherSettings,
+        sections: Sequence[BaseSettings] = (),
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         """`sections`: settings of channels that are not to be read from the environment."""
         self._settings = settings
         self._sections = {type(section): section for section in sections}
         self.mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
-        self.ledger = Ledger(self.mongo.database)
+        self.ledger = Ledger(self.mongo.database, lease=lease)
         self.bus = Bus(settings)
         self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
         self.workers = {
@@ -62,6 +69,10 @@ class Publisher:
             self.bus.consume(worker.consumption())
             self._tasks.append(asyncio.create_task(worker.prepare()))
         await self.bus.start()
+
+    async def ready(self) -> None:
+        """Wait until every channel is ready and their queues are consumed."""
+        await asyncio.gather(self.bus.ready(), *(worker.ready() for worker in self.workers.values()))
 
     async def stop(self) -> None:
         """Let running calls finish, and close."""

@@ -80,6 +80,10 @@ class Worker:
                 self._prepared.set()
                 _log.info("the channel is ready", channel=self._channel.name)
 
+    async def ready(self) -> None:
+        """Wait until the channel is ready."""
+        await self._prepared.wait()
+
     async def health(self) -> str | None:
         """What keeps the channel from working."""
         if self._prepared.is_set():
@@ -90,7 +94,7 @@ class Worker:
         """Do what the event asks for, once; return when its report is on the bus."""
         if not isinstance(event, PublicationReleased | PublicationWithdrawn):
             raise Permanent(f"Канал не приймає подій {event.type}.")
-        await self._ready()
+        await self._wait_until_ready()
         order = order_of(event, self._channel)
         publication = event.data
         if (
@@ -111,7 +115,7 @@ class Worker:
         if fresh:
             self._measure(delivery)
 
-    async def _ready(self) -> None:
+    async def _wait_until_ready(self) -> None:
         if self._prepared.is_set():
             return
         try:

@@ -87,6 +87,11 @@ class Desk:
 
         return await eventually(found, within=within)
 
+    async def heard(self) -> list[DeliveryReported]:
+        """All reports so far."""
+        await self._hear()
+        return self.reports
+
     async def standing(self, publication: Publication) -> str:
         """What the site's database says of a publication."""
         mongo = Mongo(self._settings.mongo_url.get_secret_value(), "publisher")
@@ -96,14 +101,14 @@ class Desk:
         stored = Publication.model_validate_json(str(document["publication"]))
         return f"{document['standing']} at revision {stored.revision}"
 
-    async def idle(self) -> None:
-        """Wait until the channel has nothing left to do."""
+    async def idle(self, name: str = "site") -> None:
+        """Wait until a channel has nothing left to do."""
 
         async def nothing_left() -> bool:
             mongo = Mongo(self._settings.mongo_url.get_secret_value(), "publisher")
             held = await mongo.database["ledger"].count_documents({"lease": {"$exists": True}})
             mongo.close()
-            return held == 0 and await depth(self._settings, channel_queue("site")) == 0
+            return held == 0 and await depth(self._settings, channel_queue(name)) == 0
 
         await eventually(nothing_left)
 

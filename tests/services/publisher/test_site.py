@@ -22,7 +22,6 @@ from shared.mongo import Mongo
 from shared.publication import Fact
 from tests.samples import corrected, fact, publication, withdrawn
 from tests.services.publisher.conftest import SITE_URL, Desk, Memory, Start
-from tests.waiting import eventually
 
 ADDRESS = "publications/troleibus-no-5-tymchasovo-zminiuie-marshrut"
 
@@ -266,20 +265,11 @@ async def test_the_empty_site_has_its_pages_before_the_first_publication(
     start: Start, site_root: Path
 ) -> None:
     publisher = await start()
-    await ready(publisher)
+    await publisher.ready()
     for name in ("index.html", "operational/index.html", "announcements/index.html", "404.html", "feed.atom"):
         assert (site_root / name).exists(), name
     [style] = (site_root / "assets").glob("site.*.css")
     assert f"/assets/{style.name}" in (site_root / "index.html").read_text()
-
-
-async def ready(publisher: Publisher) -> None:
-    """Wait until the channel is prepared."""
-
-    async def well() -> bool:
-        return await publisher.workers["site"].health() is None
-
-    await eventually(well)
 
 
 async def test_a_lost_folder_is_made_again_from_the_database(
@@ -311,7 +301,7 @@ async def test_a_lost_folder_is_made_again_from_the_database(
 
     emptied(site_root)
     await publisher.stop()
-    await ready(await start())
+    await (await start()).ready()
     assert contents(site_root) == before
 
 
@@ -330,7 +320,7 @@ async def test_a_new_design_is_brought_to_every_page_by_the_next_start(
     second = Publisher(publisher_settings, [renamed])
     await second.start()
     try:
-        await ready(second)
+        await second.ready()
         assert "Сайт Луцька" in page(site_root)
         assert "Сайт Луцька" in (site_root / "index.html").read_text()
     finally:
