@@ -33,8 +33,8 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         port = free_port()
         start_desk(stage, port)
         await stage.serving(port)
-        ours = await stack.enter_async_context(Client(city.ports["ingest"], key=key, connections=AT_ONCE))
-        theirs = await stack.enter_async_context(Client(port, connections=AT_ONCE))
+        ours = Client(city.ports["ingest"], key=key, connections=AT_ONCE)
+        theirs = Client(port, connections=AT_ONCE)
         count = scale.of(2_000)
         emitted = await city.metric("ingest", "visnyk_emitted_total")
 
@@ -89,9 +89,10 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
 
 async def _accepted(client: Client, count: int) -> Figures:
     requests = client.requests(many(count))
-    begun = perf_counter()
-    await client.send_all(requests)
-    return {"accepted": count / (perf_counter() - begun)}
+    async with client:
+        begun = perf_counter()
+        await client.send_all(requests)
+        return {"accepted": count / (perf_counter() - begun)}
 
 
 def _documents(count: int) -> list[Document]:

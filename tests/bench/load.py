@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
 
 
 class Client:
-    """A number of kept connections to one service."""
+    """A number of kept connections to one service, opened anew by each `async with`."""
 
     def __init__(self, port: int, *, key: str = "", connections: int) -> None:
         self._port = port
@@ -93,6 +93,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         for connection in self._connections:
             connection.close()
+        self._connections.clear()
 
     def requests(self, bodies: Sequence[bytes]) -> list[bytes]:
         """Submissions ready to be sent, each with an Idempotency-Key of its own."""

@@ -29,20 +29,19 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         await stage.serving(port)
         for queue in (bare.GROUPED, bare.SINGLY, celery_app.QUEUE):
             await stage.consuming(queue)
-        ours = await stack.enter_async_context(
-            Client(city.ports["ingest"], key=stage.key(), connections=AT_ONCE)
-        )
-        theirs = await stack.enter_async_context(Client(port, connections=AT_ONCE))
+        ours = Client(city.ports["ingest"], key=stage.key(), connections=AT_ONCE)
+        theirs = Client(port, connections=AT_ONCE)
         channel = await stack.enter_async_context(stage.channel())
 
         def through(client: Client, documents: Documents, count: int) -> Callable[[], Awaitable[Figures]]:
             async def run() -> Figures:
                 requests = client.requests(many(count))
                 before = await documents.estimated_document_count()
-                begun = perf_counter()
-                await client.send_all(requests)
-                await holds(documents, before + count)
-                return {"stored": count / (perf_counter() - begun)}
+                async with client:
+                    begun = perf_counter()
+                    await client.send_all(requests)
+                    await holds(documents, before + count)
+                    return {"stored": count / (perf_counter() - begun)}
 
             return run
 
