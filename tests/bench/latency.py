@@ -38,8 +38,8 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         start_desk(stage, port)
         await stage.serving(port)
         await stage.consuming(celery_app.QUEUE)
-        ours = await stack.enter_async_context(Client(city.ports["ingest"], key=key, connections=CONNECTIONS))
-        theirs = await stack.enter_async_context(Client(port, connections=CONNECTIONS))
+        ours = Client(city.ports["ingest"], key=key, connections=CONNECTIONS)
+        theirs = Client(port, connections=CONNECTIONS)
         channel = await stack.enter_async_context(stage.channel())
         consuming = await stack.enter_async_context(stage.channel())
         floor = await _Bare.between(channel, consuming)
@@ -73,7 +73,8 @@ Handled = Callable[[Documents, Sequence[str]], Awaitable[Mapping[str, float]]]
 
 async def _measured(client: Client, count: int, documents: Documents, handled: Handled) -> Figures:
     before = await documents.estimated_document_count()
-    answers = await client.send_evenly(client.requests(many(count)), per_second=PER_SECOND)
+    async with client:
+        answers = await client.send_evenly(client.requests(many(count)), per_second=PER_SECOND)
     await holds(documents, before + count)
     clock = time.time() - time.perf_counter()
     begun = {_id(answer): answer.begun for answer in answers}

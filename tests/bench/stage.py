@@ -60,7 +60,6 @@ class Stage:
             more={
                 "INGEST_RATE_LIMIT": "1000000/second",
                 "NOTIFIER_SMTP_CONNECTIONS": str(SMTP_CONNECTIONS),
-                "LOG_LEVEL": "WARNING",
             },
         )
         self.mongo: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
