@@ -16,11 +16,16 @@ from rich.console import Console
 from deploy.local.errors import LocalRunError
 from deploy.local.programs import ROOT, LocalRun
 from deploy.local.receipts import follow
-from deploy.local.sample_city import OUTLETS, SamplePublication, departments, publications
+from deploy.local.sample_city import (
+    OUTLETS,
+    SampleDepartments,
+    SamplePublication,
+    departments,
+    publications,
+)
 from deploy.local.startup import last_line, steps
 from deploy.local.state import SampleState, StateFile
 
-COMMANDS_AT_ONCE = 3
 SUBMIT_ATTEMPTS = 10
 
 
@@ -75,47 +80,47 @@ def _key_works(desk: httpx.Client, key: str) -> bool:
     return answer.status_code not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
-def _command(run: LocalRun, *arguments: str) -> str:
-    """Run ``python -m ...`` as an operator would; return what it printed."""
+Command = tuple[str, ...]
+
+
+def _commands(run: LocalRun, *commands: Command) -> list[str]:
+    """Run ``python -m ...`` commands as an operator would; return what each printed."""
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, "-m", "deploy.local.commands"],
         check=False,
         cwd=ROOT,
         env={**run.environment, **run.settings()},
+        input=json.dumps(commands),
         capture_output=True,
         text=True,
     )
     if done.returncode:
         log = run.log("commands")
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        raise LocalRunError(f"`{' '.join(arguments)}` failed ({last_line(log)}): see {log}")
-    return done.stdout
+        raise LocalRunError(f"the sample city could not be made ({last_line(log)}): see {log}")
+    printed: list[str] = json.loads(done.stdout)
+    return printed
 
 
 def _found_city(kept: StateFile, run: LocalRun) -> str:
-    sample = kept.state.sample
-    names = departments()
-
-    def found(department: str) -> None:
-        _command(run, "services.ingest", "departments", "add", department, names[department])
-        made = _command(run, "services.ingest", "keys", "add", department, "--label", "demo")
-        keys[department] = made.split()[-1]
-
-    keys = dict(sample.keys)
-    with ThreadPoolExecutor(COMMANDS_AT_ONCE) as threads:
-        commands = [threads.submit(found, department) for department in names if department not in keys]
+    sample, city = kept.state.sample, departments()
+    new = [department for department in city.names if department not in sample.keys]
+    adding = [_adding(city, department) for department in new]
+    making: list[Command] = [("services.ingest", "keys", "add", each, "--label", "demo") for each in new]
+    with ThreadPoolExecutor() as threads:
+        made = threads.submit(_commands, run, *adding, *making)
         if not sample.outlets:
-            commands.append(threads.submit(_import_outlets, run))
-        for command in commands:
-            command.result()
-    sample.keys = {department: keys[department] for department in names}
-    sample.outlets = True
+            _commands(run, ("services.notifier", "outlets", "import", str(OUTLETS)))
+            sample.outlets = True
+        keys = [printed.split()[-1] for printed in made.result()[len(adding) :]]
+    sample.keys |= dict(zip(new, keys, strict=True))
     kept.save()
-    return f"{len(names)} departments, outlets and their journalists"
+    return f"{len(city.names)} departments, outlets and their journalists"
 
 
-def _import_outlets(run: LocalRun) -> None:
-    _command(run, "services.notifier", "outlets", "import", str(OUTLETS))
+def _adding(city: SampleDepartments, department: str) -> Command:
+    unit = ("--communal-enterprise",) if department in city.communal_enterprises else ()
+    return ("services.ingest", "departments", "add", department, city.names[department], *unit)
 
 
 class SampleDesk:

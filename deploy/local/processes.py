@@ -20,6 +20,9 @@ import psutil
 MARK = "VISNYK_LOCAL_PROCESS"
 CLOCK_TOLERANCE_SECONDS = 5.0
 POLL_SECONDS = 0.02
+BURIED_SECONDS = 5.0
+EXEC_LOOKS = 5
+EXEC_SECONDS = 0.01
 
 
 class DetachedProcess:
@@ -84,6 +87,7 @@ class DetachedProcess:
                 process.send_signal(signal.SIGTERM)
             self._wait_gone(timeout)
         self.kill()
+        self._bury(process)
 
     def kill(self) -> None:
         """End it and all it started at once, as a crash would (SIGKILL); returns when they are gone."""
@@ -96,19 +100,26 @@ class DetachedProcess:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     stray.kill()
             time.sleep(POLL_SECONDS)
+        self._bury(process)
+        self.record.unlink(missing_ok=True)
+
+    def _bury(self, process: psutil.Process | None) -> None:
+        """Wait until its number is free: it looks as if it were there until somebody asks how it ended."""
         if self._child:
             self._child.wait()
             self._child = None
-        self.record.unlink(missing_ok=True)
+        elif process:
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(BURIED_SECONDS)
 
     def _process(self) -> psutil.Process | None:
-        if self._child is not None and self._child.poll() is not None:
-            return None
+        if self._child is not None:
+            return psutil.Process(self._child.pid) if self._child.poll() is None else None
         known = self._record()
         try:
             process = psutil.Process(known["pid"])
             same_start = abs(process.create_time() - known["started"]) < CLOCK_TOLERANCE_SECONDS
-            return process if same_start and self._carries_mark(process) else None
+            return process if same_start and self._is_ours(process) else None
         except (KeyError, psutil.NoSuchProcess):
             return None
 
@@ -121,11 +132,19 @@ class DetachedProcess:
 
     def _carries_mark(self, process: psutil.Process) -> bool:
         try:
-            return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == str(
-                self.record
-            )
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return process.environ().get(MARK) == str(self.record)
         except (psutil.AccessDenied, OSError):
             return False
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        # A program that is just being replaced by another one shows an empty environment for a moment.
+        for _ in range(EXEC_LOOKS):
+            if self._carries_mark(process):
+                return True
+            time.sleep(EXEC_SECONDS)
+        return False
 
     def _marked(self) -> list[psutil.Process]:
         marked: list[psutil.Process] = []

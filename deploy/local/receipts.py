@@ -14,7 +14,7 @@ from deploy.local.errors import LocalRunError
 
 COMPLETE_SECONDS = 180.0
 POLL_SECONDS = 0.25
-TITLE_WIDTH = 58
+WIDEST = 110
 
 Record = Mapping[str, Any]
 """What the archive answers for one publication."""
@@ -23,8 +23,8 @@ Record = Mapping[str, Any]
 def follow(archive_url: str, public: Mapping[str, str], waiting: Mapping[str, str], console: Console) -> None:
     """Ask until all ``public`` publications (ids by name) have complete receipts.
 
-    Those that are ``waiting`` for their hour only have to be on record. Raises LocalRunError where that
-    takes longer than three minutes.
+    Those that are ``waiting`` for their hour only have to be on record, with the accredited media told of an
+    embargo. Raises LocalRunError where that takes longer than three minutes.
     """
     names = {**public, **waiting}
     records: dict[str, Record] = {}
@@ -47,9 +47,9 @@ def follow(archive_url: str, public: Mapping[str, str], waiting: Mapping[str, st
                     records |= _asked(archive, name, publication_id)
             done = sum(_done(records.get(name), name in waiting) for name in names)
             bar.update(task, completed=done)
-            live.update(Group(_table(names, records), bar))
+            live.update(Group(_table(names, records, min(console.width, WIDEST)), bar))
             if done == len(names):
-                return
+                break
             if time.monotonic() > deadline:
                 behind = [name for name in names if not _done(records.get(name), name in waiting)]
                 first = f"{archive_url}/v1/publications/{names[behind[0]]}"
@@ -58,6 +58,8 @@ def follow(archive_url: str, public: Mapping[str, str], waiting: Mapping[str, st
                     "`make status` and `make parked ARGS=list`."
                 )
             time.sleep(POLL_SECONDS)
+    if not console.is_terminal:
+        console.print()
 
 
 def _asked(archive: httpx.Client, name: str, publication_id: str) -> dict[str, Record]:
@@ -70,23 +72,27 @@ def _asked(archive: httpx.Client, name: str, publication_id: str) -> dict[str, R
 
 
 def _done(record: Record | None, waits: bool) -> bool:
-    return record is not None and (waits or bool(record["receipt"]["complete"]))
+    if record is None:
+        return False
+    if record["state"] == "embargoed":
+        return any(entry["target"] == "advance" for entry in record["receipt"]["entries"])
+    return waits or bool(record["receipt"]["complete"])
 
 
-def _table(names: Mapping[str, str], records: Mapping[str, Record]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("publication", "kind", "state", "site", "mail"):
-        table.add_column(column, no_wrap=True)
+def _table(names: Mapping[str, str], records: Mapping[str, Record], width: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", width=width)
+    table.add_column("publication", no_wrap=True, overflow="ellipsis", ratio=1)
+    for column, size in (("state", 9), ("site", 9), ("mail", 15)):
+        table.add_column(column, no_wrap=True, width=size)
     for name in names:
         record = records.get(name)
         if record is None:
-            table.add_row(name, "", "handed in", "", "")
+            table.add_row(name, "handed in", "", "")
             continue
         entries = {entry["target"]: entry for entry in record["receipt"]["entries"]}
         mail = entries.get("advance") if record["state"] == "embargoed" else entries.get("mail")
         table.add_row(
-            str(record["title"])[:TITLE_WIDTH],
-            record["kind"],
+            str(record["title"]),
             record["state"],
             _outcome(entries.get("site")),
             _outcome(mail),

@@ -177,7 +177,7 @@ def test_the_sample_day_is_as_the_desk_takes_it() -> None:
     content: TypeAdapter[Content] = TypeAdapter(Content)
     kinds = {content.validate_python(each.content).kind for each in day}
     assert kinds == set(Kind) - {Kind.PHOTO_REPORT, Kind.VIDEO}
-    assert {each.department for each in day} <= set(departments())
+    assert {each.department for each in day} <= set(departments().names)
     assert len({each.slug for each in day}) == len(day) >= 14
     (corrected,) = [each.corrected() for each in day if each.correction]
     assert corrected.pop("change")["significance"] == "major"

@@ -1,6 +1,5 @@
 """A sample city: its departments, its media outlets, and a day of its publications."""
 
-from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,22 @@ class SamplePublication(BaseModel):
         return self.content | (self.correction.model_extra or {}) | {"change": change}
 
 
-def departments() -> Mapping[str, str]:
+class SampleDepartments(BaseModel):
     """Names by id; the first one hands in what the demo's reader tries."""
-    loaded: dict[str, str] = yaml.safe_load((FOLDER / "departments.yaml").read_text(encoding="utf-8"))
-    return loaded
+
+    structural_units: dict[str, str]
+    communal_enterprises: dict[str, str]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """All of them."""
+        return self.structural_units | self.communal_enterprises
+
+
+def departments() -> SampleDepartments:
+    """Who hands in."""
+    text = (FOLDER / "departments.yaml").read_text(encoding="utf-8")
+    return SampleDepartments.model_validate(yaml.safe_load(text))
 
 
 def publications(at: datetime) -> list[SamplePublication]:
