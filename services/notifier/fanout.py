@@ -158,10 +158,10 @@ class FanOuts:
         for recipient, had in (await self._in_digests(event)).items():
             if recipient not in reached or reached[recipient].revision < had.revision:
                 reached[recipient] = had
+        # Also what went back to its queue meanwhile: whoever claims it now meets the newer rank.
+        settled = (MailState.REFUSED, MailState.CANCELLED)
         owed = {
-            mail.recipient
-            for mail in mails
-            if mail.state is MailState.SUPERSEDED and mail.recipient not in reached
+            mail.recipient for mail in mails if mail.state not in settled and mail.recipient not in reached
         }
         return Before(reached=reached, owed=owed, released=released)
 

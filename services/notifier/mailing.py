@@ -90,6 +90,7 @@ class Mailing:
         # `sending` is being recorded. More would leave more in doubt after a crash.
         self._window = asyncio.Semaphore(settings.smtp_connections * 2)
         self._live: set[str] = set()
+        self._claims = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -115,9 +116,11 @@ class Mailing:
         dead: list[str] = []
         while True:
             with self._claiming() as (claim, tasks):
-                claimed = await self._store.claim(
-                    batch.mails, owner=self._presence.id, claim=claim, dead=dead, live=self._live
-                )
+                # One at a time: a claim begun before another is live would take it for abandoned.
+                async with self._claims:
+                    claimed = await self._store.claim(
+                        batch.mails, owner=self._presence.id, claim=claim, dead=dead, live=self._live
+                    )
                 if claimed.mails:
                     run = _Run(until, await self._maker(claimed.mails), tasks)
                     await self._send_all(run, claimed.mails)

@@ -30,7 +30,7 @@ class Before:
 
     reached: Mapping[str, Reached] = field(default_factory=dict)
     owed: Collection[str] = frozenset()
-    """Recipients whose only mails were superseded before they were sent."""
+    """Recipients who were to get mails of which none was sent, nor ever will be."""
     released: bool = False
     """A release was fanned out to its end: who got nothing by then was not meant to."""
 

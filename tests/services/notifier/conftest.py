@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ def outlet(id: str, *journalists: dict[str, Any], **fields: Any) -> Outlet:
 class Receipts:
     """What the archive would have heard: every delivery event, by target."""
 
-    settings: SharedSettings
+    settings: Settings
     heard: list[DeliveryReported] = field(default_factory=list)
 
     async def collect(self) -> None:
@@ -88,8 +87,8 @@ def settings(shared_settings: SharedSettings, clean_databases: None, smtp: MailS
 
 
 @pytest.fixture
-def receipts(shared_settings: SharedSettings) -> Receipts:
-    return Receipts(shared_settings)
+def receipts(settings: Settings) -> Receipts:
+    return Receipts(settings)
 
 
 @pytest.fixture
@@ -124,8 +123,3 @@ async def bus(shared_settings: SharedSettings) -> AsyncIterator[Bus]:
     await asyncio.wait_for(publisher.ready(), 30)
     yield publisher
     await publisher.stop()
-
-
-@pytest.fixture
-def outlets_file(tmp_path: Path) -> Path:
-    return tmp_path / "outlets.yaml"
