@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.archive.app import Archive, build
+from services.archive.reading import Reading
 from services.archive.settings import ArchiveSettings
 from services.archive.store import Received, Store, publication_document, receipt_document
 from shared.bus import Bus
@@ -39,25 +40,16 @@ def settings_from(shared: SharedSettings, **own: Any) -> ArchiveSettings:
 
 
 @dataclass
-class Running:
-    """A running archive, a client of its HTTP, and a bus to emit on."""
+class Reader:
+    """The archive's HTTP over a store, without a bus."""
 
     app: FastAPI
     client: httpx.AsyncClient
-    bus: Bus
+    store: Store
 
-    @property
-    def archive(self) -> Archive:
-        archive: Archive = self.app.state.archive
-        return archive
-
-    @property
-    def store(self) -> Store:
-        return self.archive.store
-
-    async def emit(self, *events: Event) -> None:
-        """Put events on the bus, as other services do."""
-        await asyncio.gather(*(self.bus.emit(event) for event in events))
+    async def put(self, *events: Event) -> None:
+        """Store events, all at once, as the recorder does."""
+        await asyncio.gather(*(self.store.add(Received(event, event.encode()), now()) for event in events))
 
     async def publication(self, id: object) -> dict[str, Any] | None:
         """What the archive answers, or None for 404."""
@@ -74,6 +66,22 @@ class Running:
         assert answer.status_code == httpx.codes.OK, answer.text
         page: dict[str, Any] = answer.json()
         return page
+
+
+@dataclass
+class Running(Reader):
+    """A running archive, and a bus to emit on."""
+
+    bus: Bus
+
+    @property
+    def archive(self) -> Archive:
+        archive: Archive = self.app.state.archive
+        return archive
+
+    async def emit(self, *events: Event) -> None:
+        """Put events on the bus, as other services do."""
+        await asyncio.gather(*(self.bus.emit(event) for event in events))
 
     async def recorded(self, events: Iterable[Event], *, within: float = 30) -> None:
         """Wait until these are in the record, and what follows from them is, too."""
@@ -100,22 +108,26 @@ def _derived(event: Event) -> Document:
     return receipt_document(event) if isinstance(event, DeliveryReported) else publication_document(event)
 
 
+def http(app: FastAPI) -> httpx.AsyncClient:
+    """A client of an app in this process; an exception in it is a 500, as it is in production."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://archive", timeout=30)
+
+
 @asynccontextmanager
 async def run_archive(settings: ArchiveSettings) -> AsyncIterator[Running]:
     """Start an archive, and stop it at the end."""
     app = build(settings)
     bus = Bus(settings)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://archive") as client:
-            await bus.start()
-            await asyncio.wait_for(bus.ready(), 30)
-            running = Running(app, client, bus)
-            await asyncio.wait_for(running.archive.bus.ready(), 30)
-            try:
-                yield running
-            finally:
-                await bus.stop()
+    async with app.router.lifespan_context(app), http(app) as client:
+        archive: Archive = app.state.archive
+        await bus.start()
+        await asyncio.wait_for(bus.ready(), 30)
+        await asyncio.wait_for(archive.bus.ready(), 30)
+        try:
+            yield Running(app, client, archive.store, bus)
+        finally:
+            await bus.stop()
 
 
 @pytest.fixture
@@ -133,10 +145,19 @@ async def archive(archive_settings: ArchiveSettings) -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def store(mongo: Mongo) -> Store:
-    """The archive's store alone, without a bus."""
+    """The archive's store alone, with nothing in it."""
     store = Store(mongo.database)
     await store.prepare()
     return store
+
+
+@pytest.fixture
+async def reader(store: Store) -> AsyncIterator[Reader]:
+    """The archive's HTTP over that store."""
+    app = build(ArchiveSettings(operator_key=SecretStr(OPERATOR_KEY)))
+    app.state.reading = Reading(store, "https://archive.example")
+    async with http(app) as client:
+        yield Reader(app, client, store)
 
 
 Keep = Callable[..., Awaitable[None]]

@@ -8,11 +8,11 @@ import pytest
 
 from services.archive.listing import ListQuery, conditions
 from services.archive.store import Received, Store
-from shared.events import Outcome, PublicationEvent, now
+from shared.events import Outcome, now
 from shared.mongo import Document
 from shared.publication import Department, Fact, Publication
 from tests.samples import corrected, delivery, fact, publication, withdrawn
-from tests.services.archive.conftest import OPERATOR, Keep, Running
+from tests.services.archive.conftest import OPERATOR, Keep, Reader
 
 NOON = datetime(2026, 11, 19, 10, tzinfo=UTC)
 WATERWORKS = Department(id="waterworks", name="КП «Луцькводоканал»")
@@ -22,19 +22,14 @@ def released(at: datetime = NOON, kind: str = "news", **fields: Any) -> Publicat
     return publication(kind, released_at=at, accepted_at=at, submitted_at=at, **fields)
 
 
-async def put(archive: Running, *events: PublicationEvent) -> None:
-    await archive.emit(*events)
-    await archive.recorded(events)
-
-
 def ids(page: dict[str, Any]) -> list[str]:
     return [item["id"] for item in page["items"]]
 
 
-async def test_the_latest_comes_first_without_bodies(archive: Running) -> None:
+async def test_the_latest_comes_first_without_bodies(reader: Reader) -> None:
     older, newer = released(NOON - timedelta(hours=1)), released(NOON)
-    await put(archive, fact(older), fact(newer))
-    page = await archive.listed()
+    await reader.put(fact(older), fact(newer))
+    page = await reader.listed()
     assert ids(page) == [str(newer.id), str(older.id)]
     assert page["next"] is None
     [item, _] = page["items"]
@@ -43,26 +38,25 @@ async def test_the_latest_comes_first_without_bodies(archive: Running) -> None:
     assert not {"body", "revisions", "place", "listed"} & set(item)
 
 
-async def test_a_listed_receipt_is_complete_when_the_publications_is(archive: Running) -> None:
+async def test_a_listed_receipt_is_complete_when_the_publications_is(reader: Reader) -> None:
     one = released()
     reports = [
         delivery(one, "site", Outcome.PUBLISHED, url="https://rada.example/1"),
         delivery(one, "mail", Outcome.SKIPPED, reason="Ніхто не підписаний."),
     ]
     event = fact(one)
-    await archive.emit(event, *reports)
-    await archive.recorded([event, *reports])
-    [item] = (await archive.listed())["items"]
+    await reader.put(event, *reports)
+    [item] = (await reader.listed())["items"]
     assert item["receipt"]["complete"] is True
     assert item["url"] == "https://rada.example/1"
 
 
-async def test_filters(archive: Running) -> None:
+async def test_filters(reader: Reader) -> None:
     news = released(content={"topics": ["transport", "tariffs"]})
     announcement = released(NOON - timedelta(minutes=1), "announcement", content={"topics": ["medicine"]})
     event = released(NOON - timedelta(minutes=2), "event", department=WATERWORKS)
     gone = withdrawn(released(NOON - timedelta(minutes=3)))
-    await put(archive, fact(news), fact(announcement), fact(event), fact(gone, Fact.WITHDRAWN))
+    await reader.put(fact(news), fact(announcement), fact(event), fact(gone, Fact.WITHDRAWN))
     expected: list[tuple[dict[str, Any], list[Publication]]] = [
         ({"kind": "news"}, [news, gone]),
         ({"kind": ["event", "announcement"]}, [announcement, event]),
@@ -79,67 +73,67 @@ async def test_filters(archive: Running) -> None:
         ),
     ]
     for query, found in expected:
-        assert ids(await archive.listed(**query)) == [str(one.id) for one in found], query
+        assert ids(await reader.listed(**query)) == [str(one.id) for one in found], query
 
 
-async def test_dates_are_days_in_kyiv(archive: Running) -> None:
+async def test_dates_are_days_in_kyiv(reader: Reader) -> None:
     """22:30 UTC is half past midnight of the next day there."""
     before = released(datetime(2026, 11, 18, 21, 59, 59, 999_000, tzinfo=UTC))
     first = released(datetime(2026, 11, 18, 22, 0, tzinfo=UTC))
     last = released(datetime(2026, 11, 19, 21, 59, 59, 999_000, tzinfo=UTC))
     after = released(datetime(2026, 11, 19, 22, 0, tzinfo=UTC))
-    await put(archive, *(fact(one) for one in (before, first, last, after)))
-    assert ids(await archive.listed(**{"from": "2026-11-19", "to": "2026-11-19"})) == [
+    await reader.put(*(fact(one) for one in (before, first, last, after)))
+    assert ids(await reader.listed(**{"from": "2026-11-19", "to": "2026-11-19"})) == [
         str(last.id),
         str(first.id),
     ]
     exactly = "2026-11-19T00:00:00+02:00"
-    assert ids(await archive.listed(**{"from": exactly, "to": exactly})) == [str(first.id)]
+    assert ids(await reader.listed(**{"from": exactly, "to": exactly})) == [str(first.id)]
 
 
-async def test_pages_join_without_gap_or_repetition(archive: Running) -> None:
+async def test_pages_join_without_gap_or_repetition(reader: Reader) -> None:
     """Though several became public in the same millisecond, and new ones come between two pages."""
     publications = [released(NOON + timedelta(milliseconds=number // 4)) for number in range(23)]
-    await put(archive, *(fact(one) for one in publications))
+    await reader.put(*(fact(one) for one in publications))
     expected = sorted(publications, key=lambda one: (one.released_at, one.id), reverse=True)
     found: list[str] = []
     query: dict[str, Any] = {"limit": 5, "kind": "news"}
     for number in itertools.count():
-        page = await archive.listed(**query)
+        page = await reader.listed(**query)
         assert len(page["items"]) <= 5
         found += ids(page)
         if number == 1:
-            await put(archive, fact(released(NOON + timedelta(hours=1))))
+            await reader.put(fact(released(NOON + timedelta(hours=1))))
         if page["next"] is None:
             break
         query["after"] = page["next"]
     assert found == [str(one.id) for one in expected]
 
 
-async def test_a_page_that_is_exactly_full_has_no_next(archive: Running) -> None:
-    await put(archive, *(fact(released()) for _ in range(3)))
-    assert (await archive.listed(limit=3))["next"] is None
-    assert (await archive.listed(limit=2))["next"] is not None
+async def test_a_page_that_is_exactly_full_has_no_next(reader: Reader) -> None:
+    await reader.put(*(fact(released()) for _ in range(3)))
+    assert (await reader.listed(limit=3))["next"] is None
+    assert (await reader.listed(limit=2))["next"] is not None
 
 
 @pytest.mark.parametrize("after", ["x", "AAAA", "%00", "0" * 200, "ї"])
-async def test_a_cursor_that_was_not_given_out_is_refused(archive: Running, after: str) -> None:
-    answer = await archive.client.get("/v1/publications", params={"after": after})
+async def test_a_cursor_that_was_not_given_out_is_refused(reader: Reader, after: str) -> None:
+    answer = await reader.client.get("/v1/publications", params={"after": after})
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["errors"][0]["field"] == "query.after"
 
 
-async def test_a_cursor_of_a_list_with_other_filters_is_refused(archive: Running) -> None:
-    await put(archive, fact(released()), fact(released()))
-    page = await archive.listed(limit=1)
-    answer = await archive.client.get("/v1/publications", params={"after": page["next"], "kind": "event"})
+async def test_a_cursor_of_a_list_with_other_filters_is_refused(reader: Reader) -> None:
+    await reader.put(fact(released()), fact(released()))
+    page = await reader.listed(limit=1)
+    answer = await reader.client.get("/v1/publications", params={"after": page["next"], "kind": "event"})
     assert answer.status_code == 422
-    assert len((await archive.listed(limit=1, after=page["next"]))["items"]) == 1
+    assert len((await reader.listed(limit=1, after=page["next"]))["items"]) == 1
 
 
-async def test_a_malformed_filter_names_its_field(archive: Running) -> None:
-    answer = await archive.client.get("/v1/publications?kind=gossip&from=yesterday&limit=1000")
+async def test_a_malformed_filter_names_its_field(reader: Reader) -> None:
+    answer = await reader.client.get("/v1/publications?kind=gossip&from=yesterday&limit=1000")
     assert answer.status_code == 422
     problem = answer.json()
     assert {error["field"] for error in problem["errors"]} == {"query.kind.0", "query.from", "query.limit"}
@@ -147,7 +141,7 @@ async def test_a_malformed_filter_names_its_field(archive: Running) -> None:
 
 
 @pytest.fixture
-async def unreleased(archive: Running) -> dict[str, Publication]:
+async def unreleased(reader: Reader) -> dict[str, Publication]:
     """One publication of each state, and one taken back before it was ever public."""
     embargoed = publication(released_at=None)
     publications = {
@@ -157,8 +151,7 @@ async def unreleased(archive: Running) -> dict[str, Publication]:
         "withdrawn": withdrawn(released()),
         "never": withdrawn(publication(released_at=None)),
     }
-    await put(
-        archive,
+    await reader.put(
         fact(publications["scheduled"], Fact.SCHEDULED),
         fact(embargoed, Fact.ADVANCE),
         fact(publications["released"]),
@@ -169,11 +162,11 @@ async def unreleased(archive: Running) -> dict[str, Publication]:
 
 
 async def test_everyone_finds_only_what_has_been_public(
-    archive: Running, unreleased: dict[str, Publication]
+    reader: Reader, unreleased: dict[str, Publication]
 ) -> None:
     public = {str(unreleased["released"].id), str(unreleased["withdrawn"].id)}
-    assert set(ids(await archive.listed())) == public
-    assert set(ids(await archive.listed(state="withdrawn"))) == {str(unreleased["withdrawn"].id)}
+    assert set(ids(await reader.listed())) == public
+    assert set(ids(await reader.listed(state="withdrawn"))) == {str(unreleased["withdrawn"].id)}
 
 
 @pytest.mark.parametrize("state", ["scheduled", "embargoed"])
@@ -181,17 +174,17 @@ async def test_everyone_finds_only_what_has_been_public(
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3A6a2V5"}]
 )
 async def test_what_is_not_public_yet_needs_the_key(
-    archive: Running, unreleased: dict[str, Publication], state: str, headers: dict[str, str]
+    reader: Reader, unreleased: dict[str, Publication], state: str, headers: dict[str, str]
 ) -> None:
-    answer = await archive.client.get("/v1/publications", params={"state": state}, headers=headers)
+    answer = await reader.client.get("/v1/publications", params={"state": state}, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_the_operator_finds_all(archive: Running, unreleased: dict[str, Publication]) -> None:
+async def test_the_operator_finds_all(reader: Reader, unreleased: dict[str, Publication]) -> None:
     async def found(**query: str) -> set[str]:
-        answer = await archive.client.get("/v1/publications", params=query, headers=OPERATOR)
+        answer = await reader.client.get("/v1/publications", params=query, headers=OPERATOR)
         return set(ids(answer.json()))
 
     assert await found() == {str(one.id) for one in unreleased.values()}
@@ -203,20 +196,20 @@ async def test_the_operator_finds_all(archive: Running, unreleased: dict[str, Pu
     }
 
 
-async def test_a_wrong_key_is_refused_everywhere(archive: Running) -> None:
-    answer = await archive.client.get("/v1/publications", headers={b"Authorization": "Bearer ключ".encode()})
+async def test_a_wrong_key_is_refused_everywhere(reader: Reader) -> None:
+    answer = await reader.client.get("/v1/publications", headers={b"Authorization": "Bearer ключ".encode()})
     assert answer.status_code == 401
-    raw = await archive.client.get(
+    raw = await reader.client.get(
         f"/v1/publications/{publication().id}/events", headers={"Authorization": "Bearer wrong"}
     )
     assert raw.status_code == 401
 
 
 async def test_with_the_link_everything_is_readable(
-    archive: Running, unreleased: dict[str, Publication]
+    reader: Reader, unreleased: dict[str, Publication]
 ) -> None:
     for name, state in (("scheduled", "scheduled"), ("embargoed", "embargoed"), ("never", "withdrawn")):
-        found = await archive.publication(unreleased[name].id)
+        found = await reader.publication(unreleased[name].id)
         assert found is not None
         assert found["state"] == state
 
@@ -304,11 +297,11 @@ async def test_departments_are_named_as_they_were_last(store: Store, keep: Keep)
     assert await store.departments() == {"transport": renamed.name, "waterworks": WATERWORKS.name}
 
 
-async def test_a_correction_keeps_its_place_in_the_list(archive: Running) -> None:
+async def test_a_correction_keeps_its_place_in_the_list(reader: Reader) -> None:
     """Lists are by the hour something became public; a correction doesn't bring it up again."""
     older, newer = released(NOON - timedelta(hours=1)), released(NOON)
-    await put(archive, fact(older), fact(newer), fact(corrected(older, title="Уточнено")))
-    page = await archive.listed()
+    await reader.put(fact(older), fact(newer), fact(corrected(older, title="Уточнено")))
+    page = await reader.listed()
     assert [item["title"] for item in page["items"]] == [newer.content.title, "Уточнено"]
     assert page["items"][1]["revision"] == 2
 
