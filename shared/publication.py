@@ -11,9 +11,11 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     EmailStr,
     Field,
+    StrictBool,
     StringConstraints,
     model_validator,
 )
@@ -49,6 +51,16 @@ def _unique(items: Sequence[str]) -> Sequence[str]:
     return items
 
 
+_NUMBER = re.compile(r"\s*[+-]?[0-9.]+\s*")
+
+
+def _no_number(value: object) -> object:
+    """Refuse 5 and "5", which Pydantic would take for a Unix timestamp: an hour, or a day, in 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("must be written out, as RFC 3339 has it")
+    return value
+
+
 def _whole_milliseconds(at: datetime) -> datetime:
     """UTC, cut to what the database keeps, so that a stored hour equals the one submitted."""
     try:
@@ -66,8 +78,9 @@ Paragraph = Annotated[str, _STRIPPED, Field(max_length=2_000), AfterValidator(_p
 """Plain text, 1 to 2000 characters."""
 CommonMark = Annotated[str, _STRIPPED, Field(max_length=200_000), AfterValidator(_printable)]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-At = Annotated[AwareDatetime, AfterValidator(_whole_milliseconds)]
+At = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_whole_milliseconds)]
 """An hour with its offset; kept in UTC, in whole milliseconds."""
+Day = Annotated[date, BeforeValidator(_no_number)]
 
 
 class Contact(Model):
@@ -106,11 +119,11 @@ class Act(Model):
 
     issuer: Literal["city_council", "executive_committee", "mayor"]
     number: Line | None = None
-    adopted_on: date | None = None
+    adopted_on: Day | None = None
     title: Line
-    normative: bool
-    draft: bool = False
-    considered_on: date | None = None
+    normative: StrictBool
+    draft: StrictBool = False
+    considered_on: Day | None = None
 
     @model_validator(mode="after")
     def _adopted_or_draft(self) -> Self:
