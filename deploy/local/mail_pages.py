@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from deploy.local.mailbox import Mailbox, text_of
+from deploy.local.mailbox import Mailbox, headers_of, text_of
 
 PAGE_SIZE = 50
 KYIV = ZoneInfo("Europe/Kyiv")
@@ -70,7 +70,7 @@ def pages(mailbox: Mailbox) -> APIRouter:
     @router.get("/mails/{mail_id}")
     async def shown(mail_id: str) -> str:
         return environment.get_template("mail.html").render(
-            mail=mailbox.open(mail_id), headers=mailbox.parsed(mail_id).items()
+            mail=mailbox.open(mail_id), headers=headers_of(mailbox.parsed(mail_id))
         )
 
     @router.get("/mails/{mail_id}/html")

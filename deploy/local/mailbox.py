@@ -1,103 +1,24 @@
-"""Caught mails: an .eml file each in one folder, with an index in memory.
+"""Caught mails: an .eml file each in one folder, with an index in memory."""
 
-The shapes of the answers are those of Mailpit's API (version 1), so that what reads one reads the other.
-"""
-
-import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.policy import default
-from email.utils import parsedate_to_datetime
+from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
 from typing import Literal, cast
 
-from typing_extensions import TypedDict  # Pydantic reads typing's own only from Python 3.12 on
 from uuid_utils import UUID, uuid7
+
+from deploy.local.mailpit import Attachment, Checksums, ListUnsubscribe, Mail, MailAddress, MailSummary
 
 SNIPPET_LENGTH = 250
 _PARSER = BytesParser(policy=default)
-
-
-class MailAddress(TypedDict):
-    """One mailbox of an address header."""
-
-    Name: str
-    Address: str
-
-
-class MailSummary(TypedDict):
-    """One mail in a list."""
-
-    ID: str
-    MessageID: str
-    Read: bool
-    From: MailAddress
-    To: list[MailAddress]
-    Cc: list[MailAddress]
-    Bcc: list[MailAddress]
-    ReplyTo: list[MailAddress]
-    Subject: str
-    Created: str
-    Username: str
-    Tags: list[str]
-    Size: int
-    Attachments: int
-    Snippet: str
-
-
-class Checksums(TypedDict):
-    """Of an attachment's decoded content, in hexadecimal."""
-
-    MD5: str
-    SHA1: str
-    SHA256: str
-
-
-class Attachment(TypedDict):
-    """One part of a mail that isn't its text."""
-
-    PartID: str
-    FileName: str
-    ContentType: str
-    ContentID: str
-    Size: int
-    Checksums: Checksums
-
-
-class ListUnsubscribe(TypedDict):
-    """The headers by which a mail program offers to unsubscribe."""
-
-    Header: str
-    Links: list[str]
-    Errors: str
-    HeaderPost: str
-
-
-class Mail(TypedDict):
-    """One mail in full, without the attachments' content."""
-
-    ID: str
-    MessageID: str
-    From: MailAddress
-    To: list[MailAddress]
-    Cc: list[MailAddress]
-    Bcc: list[MailAddress]
-    ReplyTo: list[MailAddress]
-    ReturnPath: str
-    Subject: str
-    ListUnsubscribe: ListUnsubscribe
-    Date: str
-    Tags: list[str]
-    Username: str
-    Text: str
-    HTML: str
-    Size: int
-    Inline: list[Attachment]
-    Attachments: list[Attachment]
 
 
 class MailNotFoundError(KeyError):
@@ -228,15 +149,25 @@ def _searched(mail: MailSummary) -> str:
     return f"{people} {mail['Subject']}".casefold()
 
 
+def headers_of(message: EmailMessage) -> Iterator[tuple[str, str]]:
+    """Names and values in the mail's order, unfolded and decoded."""
+    for name, value in message.raw_items():
+        yield name, _decoded(value)
+
+
+def _decoded(raw: str) -> str:
+    """Python's own reading of address headers leaves a blank between two encoded words; this one doesn't."""
+    unfolded = re.sub(r"\r?\n(?=[ \t])", "", raw)
+    try:
+        return str(make_header(decode_header(unfolded)))
+    except (HeaderParseError, LookupError, UnicodeError):
+        return unfolded
+
+
 def _addresses(message: EmailMessage, name: str) -> list[MailAddress]:
-    found: list[MailAddress] = []
-    for header in message.get_all(name, []):
-        # The parser of addresses raises these on some malformed ones; such a mail is shown without them.
-        with contextlib.suppress(AttributeError, IndexError, ValueError):
-            found += [
-                MailAddress(Name=each.display_name, Address=each.addr_spec) for each in header.addresses
-            ]
-    return found
+    raw = [value for header, value in message.raw_items() if header.casefold() == name.casefold()]
+    found = getaddresses([re.sub(r"\r?\n(?=[ \t])", "", value) for value in raw])
+    return [MailAddress(Name=_decoded(real), Address=address) for real, address in found if address]
 
 
 def _envelope_recipients(message: EmailMessage) -> list[MailAddress]:

@@ -7,7 +7,8 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from deploy.local.mailbox import Mail, Mailbox, MailSummary, attachments_of
+from deploy.local.mailbox import Mailbox, attachments_of, headers_of
+from deploy.local.mailpit import Mail, MailSummary
 
 
 class MailList(BaseModel):
@@ -68,8 +69,8 @@ def message_api(mailbox: Mailbox) -> APIRouter:
     @router.get("/{mail_id}/headers")
     async def headers(mail_id: str) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for name, value in mailbox.parsed(mail_id).items():
-            found.setdefault(name, []).append(str(value))
+        for name, value in headers_of(mailbox.parsed(mail_id)):
+            found.setdefault(name, []).append(value)
         return dict(sorted(found.items()))
 
     @router.get("/{mail_id}/raw")

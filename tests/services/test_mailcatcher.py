@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from email.header import Header
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -168,6 +169,18 @@ async def test_the_page_lists_finds_and_shows(smtp: aiosmtplib.SMTP, page: httpx
     body = await page.get(f"/mails/{newest}/html")
     assert body.headers["content-security-policy"].startswith("sandbox allow-popups ")
     assert "<b>тролейбус № 5</b>" in body.text
+
+
+async def test_a_long_name_is_read_as_it_was_written(page: httpx.AsyncClient, mailbox: Mailbox) -> None:
+    """A name that takes two encoded words, folded between them, has no blank where they meet."""
+    name = "Пресслужба. Луцька міська рада"
+    sender = Header(name, "utf-8", maxlinelen=60).encode() + " <press@city.example>"
+    assert "\n" in sender
+    mailbox.add("", ["a@outlet.example"], f"From: {sender}\r\n\r\n".encode())
+    (listed,) = (await page.get("/api/v1/messages")).json()["messages"]
+    assert listed["From"] == {"Name": name, "Address": "press@city.example"}
+    headers = (await page.get("/api/v1/message/latest/headers")).json()
+    assert headers["From"] == [f"{name} <press@city.example>"]
 
 
 async def test_a_malformed_mail_is_kept_and_shown(page: httpx.AsyncClient, mailbox: Mailbox) -> None:
