@@ -22,6 +22,7 @@ from shared.mongo import Mongo
 from shared.publication import Fact
 from tests.samples import corrected, fact, publication, withdrawn
 from tests.services.publisher.conftest import SITE_URL, Desk, Memory, Start
+from tests.waiting import eventually
 
 ADDRESS = "publications/troleibus-no-5-tymchasovo-zminiuie-marshrut"
 
@@ -272,6 +273,17 @@ async def test_the_empty_site_has_its_pages_before_the_first_publication(
     assert f"/assets/{style.name}" in (site_root / "index.html").read_text()
 
 
+async def rebuilt(publisher: Publisher) -> None:
+    """Wait until the whole site is as the templates and the database have it."""
+    site = publisher.channels["site"]
+    assert isinstance(site, SiteChannel)
+
+    async def up_to_date() -> bool:
+        return not await site.edition.outdated()
+
+    await eventually(up_to_date)
+
+
 async def test_a_lost_folder_is_made_again_from_the_database(
     start: Start,
     desk: Desk,
@@ -301,7 +313,9 @@ async def test_a_lost_folder_is_made_again_from_the_database(
 
     emptied(site_root)
     await publisher.stop()
-    await (await start()).ready()
+    again = await start()
+    await again.ready()
+    await rebuilt(again)
     assert contents(site_root) == before
 
 
@@ -321,6 +335,7 @@ async def test_a_new_design_is_brought_to_every_page_by_the_next_start(
     await second.start()
     try:
         await second.ready()
+        await rebuilt(second)
         assert "Сайт Луцька" in page(site_root)
         assert "Сайт Луцька" in (site_root / "index.html").read_text()
     finally:

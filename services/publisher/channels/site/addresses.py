@@ -44,17 +44,21 @@ class Addresses:
         """
         wanted = slug_of(title)
         slug = wanted
-        while True:
+        while not await self._take(slug, publication):
             mine = await self._taken_by(publication)
             if mine is not None:
                 return mine
-            try:
-                with store_failures():
-                    await self._addresses.insert_one({"_id": slug, "publication": publication})
-            except DuplicateKeyError:
-                slug = f"{wanted}-{await self._last_number(wanted) + 1}"
-            else:
-                return slug
+            slug = f"{wanted}-{await self._last_number(wanted) + 1}"
+        return slug
+
+    async def _take(self, slug: str, publication: UUID) -> bool:
+        """Whether the slug is the publication's now; not if it is another's, or this one has another."""
+        try:
+            with store_failures():
+                await self._addresses.insert_one({"_id": slug, "publication": publication})
+        except DuplicateKeyError:
+            return False
+        return True
 
     async def _taken_by(self, publication: UUID) -> str | None:
         with store_failures():

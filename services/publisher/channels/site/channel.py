@@ -1,5 +1,7 @@
 """The site as a channel."""
 
+import asyncio
+
 from services.publisher.channels.interface import Call, Posted, Surroundings
 from services.publisher.channels.site.addresses import Addresses
 from services.publisher.channels.site.design import Design
@@ -12,6 +14,9 @@ from shared.mongo import Database, Mongo
 from shared.publication import Publication
 from shared.telemetry import logger
 
+_REBUILD_AGAIN = 5.0
+"""Seconds between two tries to rebuild the site."""
+
 _log = logger(__name__)
 
 
@@ -21,12 +26,13 @@ class SiteChannel:
     name = "site"
     repeatable = True
     deadline = 60.0
-    concurrency = 40
+    concurrency = 100
 
     def __init__(self, database: Database, section: SiteSection, site_url: str) -> None:
         self._addresses = Addresses(database)
         self._pages = Pages(database)
         self._site_url = site_url
+        self._rebuilding: asyncio.Task[None] | None = None
         self.edition = Edition(
             Folder(section.root),
             self._pages,
@@ -36,15 +42,32 @@ class SiteChannel:
         )
 
     async def prepare(self) -> None:
-        """Make the database ready, and the whole site where it is missing or has an older design."""
+        """Make the database ready, and the site's first pages where it is missing or has an older design.
+
+        The rest of a large site is made in the background: news doesn't wait for the archive.
+        """
         await self._addresses.prepare()
         await self._pages.prepare()
         if await self.edition.outdated():
-            pages, written = await self.edition.rebuild()
-            _log.info("the site was rebuilt", pages=pages, files_written=written)
+            await self.edition.begin()
+            self._rebuilding = asyncio.create_task(self._rebuild())
+
+    async def _rebuild(self) -> None:
+        while True:
+            try:
+                pages, written = await self.edition.rebuild()
+            except Exception:  # noqa: BLE001  # whatever it was: it is logged, and tried again
+                _log.exception("the site could not be rebuilt yet")
+                await asyncio.sleep(_REBUILD_AGAIN)
+            else:
+                _log.info("the site was rebuilt", pages=pages, files_written=written)
+                return
 
     async def close(self) -> None:
-        """Let what is being written be written."""
+        """Let what is being written be written; the next start begins a rebuild again that isn't done."""
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+            await asyncio.gather(self._rebuilding, return_exceptions=True)
         await self.edition.close()
 
     def takes(self, publication: Publication) -> str | None:  # noqa: ARG002  # the site takes everything

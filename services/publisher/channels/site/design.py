@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,13 +22,15 @@ from shared.telemetry import logger
 from shared.vocabulary import BODY_NAMES, KIND_NAMES, SECTION_NAMES, TOPIC_NAMES, URGENCY_NAMES, Section
 
 _FOLDER = Path(__file__).parent / "templates"
-_KEPT_BODIES = 500
+_KEPT = 500
+"""Publications whose rendered text is kept for the feeds of the next edition."""
 _LONGEST_IN_FEED = 40_000
 """Letters of a body that a feed carries whole: it has fifty, and is fetched every few minutes."""
 _DESCRIPTION = 200
 """Letters of a page's description for search engines and previews."""
 
 _log = logger(__name__)
+Rendered = TypeVar("Rendered", bound=str)
 
 ISSUERS = {
     "city_council": "міська рада",
@@ -58,6 +61,7 @@ class Design:
         self._site_url = site_url
         self._name = section.name
         self._bodies: OrderedDict[tuple[UUID, int], Markup] = OrderedDict()
+        self._feed_contents: OrderedDict[tuple[UUID, int], str] = OrderedDict()
         sources = {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir())}
         style, icon = sources["site.css"], sources["icon.svg"]
         self.assets = {
@@ -125,6 +129,13 @@ class Design:
 
     def feed_content(self, page: Page) -> str:
         """A publication as a feed's reader sees it: HTML without the page around it."""
+        key = (page.id, page.rank)
+        if key not in self._feed_contents:
+            self._feed_contents[key] = self._feed_content(page)
+            _keep_newest(self._feed_contents)
+        return self._feed_contents[key]
+
+    def _feed_content(self, page: Page) -> str:
         body = self.body(page) if page.standing is Standing.SHOWN else Markup()
         return self._environment.get_template("feed_item.html").render(
             page=page,
@@ -137,8 +148,7 @@ class Design:
         key = (page.id, page.rank)
         if key not in self._bodies:
             self._bodies[key] = _body(page)
-            while len(self._bodies) > _KEPT_BODIES:
-                self._bodies.popitem(last=False)
+            _keep_newest(self._bodies)
         return self._bodies[key]
 
     def url(self, page: Listed) -> str:
@@ -147,6 +157,11 @@ class Design:
 
     def _render(self, template: str, **values: object) -> bytes:
         return self._environment.get_template(template).render(**values).encode()
+
+
+def _keep_newest(rendered: OrderedDict[tuple[UUID, int], Rendered]) -> None:
+    while len(rendered) > _KEPT:
+        rendered.popitem(last=False)
 
 
 def _body(page: Page) -> Markup:

@@ -6,7 +6,8 @@ folder's lock, so that of several processes on the same folder the last one writ
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from services.publisher.channels.site import sitemap
@@ -15,16 +16,17 @@ from services.publisher.channels.site.feeds import LIMIT, Feed, Item
 from services.publisher.channels.site.files import Folder
 from services.publisher.channels.site.pages import Listed, Page, Pages, Standing
 from shared.mongo import StoreUnavailable
-from shared.telemetry import logger
 from shared.vocabulary import SECTION_NAMES, Section
 
 NEWEST = 30
 """Publications on a rubric's first page."""
 _NEWEST_AT_HOME = 12
+_WAY_FREE = 0.05
+"""Seconds that a rebuild leaves the folder between two locks, so that whoever publishes gets it."""
 STAMP = ".design"
 """The file that says by which design the folder was made."""
 
-_log = logger(__name__)
+T = TypeVar("T")
 
 
 class Edition:
@@ -60,18 +62,29 @@ class Edition:
         stamp = await asyncio.to_thread(self._folder.read, STAMP)
         return stamp != self._design.stamp.encode()
 
+    async def begin(self) -> int:
+        """Make what a reader meets first, soon: the newest pages, and the lists that name them.
+
+        Returns how many files had changed.
+        """
+        async with self._folder.locked():
+            await _to_its_end(self._folder.sweep)
+            written = await self._write(self._design.assets)
+            async for ids in self._pages.every():
+                written += await self._write_pages(await self._pages.whole(ids))
+                break
+            return written + await self._write(await self._lists(set()))
+
     async def rebuild(self) -> tuple[int, int]:
         """Make everything anew; return how many pages there are, and how many files had changed."""
-        pages = written = 0
-        async with self._folder.locked():
-            await asyncio.to_thread(self._folder.sweep)
-            written += await self._write(self._design.assets)
-        # Page by page: publishing goes on meanwhile, in this process and in others.
+        pages, written = 0, await self.begin()
+        # Some pages at a time: publishing goes on meanwhile, in this process and in others.
         async for ids in self._pages.every():
             async with self._folder.locked():
                 written += await self._write_pages(await self._pages.whole(ids))
                 await self._pages.admit(ids)
             pages += len(ids)
+            await asyncio.sleep(_WAY_FREE)
         async with self._folder.locked():
             months = {month for section in Section for month in await self._pages.months(section)}
             written += await self._write(await self._lists(months))
@@ -116,7 +129,7 @@ class Edition:
             }
             return self._folder.write(files)
 
-        return await asyncio.to_thread(write)
+        return await _to_its_end(write)
 
     async def _lists(self, months: Iterable[str]) -> dict[str, bytes]:
         """Everything that lists pages: what names one of these months, and what has no month."""
@@ -149,7 +162,7 @@ class Edition:
                 files | maps | {"404.html": design.not_found(), "robots.txt": sitemap.robots(self._site_url)}
             )
 
-        return await asyncio.to_thread(render)
+        return await _to_its_end(render)
 
     async def _items(self, section: Section | None) -> list[Page]:
         """The feed's pages, whole; most are those of the last edition."""
@@ -190,7 +203,17 @@ class Edition:
         return (self._folder.root / path).exists()
 
     async def _write(self, files: Mapping[str, bytes]) -> int:
-        return await asyncio.to_thread(self._folder.write, files)
+        return await _to_its_end(lambda: self._folder.write(files))
+
+
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """Run it in a thread, and wait for it even when cancelled: the lock must not be let go before."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _archive(section: Section, month: str) -> str:

@@ -20,7 +20,7 @@ from shared.vocabulary import Kind, Language, Section, Urgency
 
 _NEWEST_FIRST = [("released_at", -1), ("_id", -1)]
 _LAST_CHANGED_FIRST = [("changed_at", -1), ("_id", -1)]
-_CHUNK = 200
+_CHUNK = 50
 
 
 class Standing(StrEnum):
