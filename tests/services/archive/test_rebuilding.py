@@ -103,7 +103,7 @@ async def test_rebuilding_goes_chunk_by_chunk(
 
 async def test_events_that_come_meanwhile_stand(store: Store) -> None:
     """The service goes on recording while the rebuild runs, and nothing falls back."""
-    events = lives(120)
+    events = lives(50)
 
     async def record() -> None:
         for event in events:
