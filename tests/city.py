@@ -95,9 +95,14 @@ class City:
         assert not ok or done.returncode == 0, done.stderr
         return done.stdout
 
+    def missing(self) -> list[str]:
+        """Services that don't run."""
+        running = {name for name, process in self._processes.items() if process.poll() is None}
+        return [service for service in SERVICES if service not in running]
+
     def start(self, *services: str) -> None:
-        """Start these services, or all."""
-        for service in services or SERVICES:
+        """Start these services."""
+        for service in services:
             log = (self.folder / f"{service}.log").open("ab")
             self._processes[service] = subprocess.Popen(
                 [sys.executable, "-m", f"services.{service}"],

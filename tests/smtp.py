@@ -175,9 +175,9 @@ class _Handler:
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """A server on a free port, for a test."""
-    server = MailServer()
+async def mail_server(port: int = 0) -> AsyncIterator[MailServer]:
+    """A server on this port, or a free one, for a test."""
+    server = MailServer(port=port)
     await server.start()
     try:
         yield server

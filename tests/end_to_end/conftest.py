@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import SharedSettings
-from tests.city import City
+from tests.city import SERVICES, City
 from tests.smtp import MailServer, mail_server
 
 OUTLETS = """
@@ -55,7 +55,7 @@ async def city(
         smtp.port,
     )
     await asyncio.to_thread(city.found, OUTLETS)
-    city.start()
+    city.start(*SERVICES)
     await city.ready()
     yield city
     await asyncio.to_thread(city.stop)

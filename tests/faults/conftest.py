@@ -3,12 +3,11 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from deploy.local.servers import MongoNode, RabbitNode
-from tests.city import City
+from tests.city import City, free_port
 from tests.smtp import MailServer, mail_server
 
 OUTLETS = """
@@ -27,39 +26,48 @@ SOAK = bool(os.environ.get("SOAK"))
 """Longer runs of the same tests."""
 
 
-@pytest.fixture
-def rabbit(tmp_path: Path) -> Iterator[RabbitNode]:
-    """A broker of the test's own."""
-    node = RabbitNode(tmp_path / "rabbitmq")
+@pytest.fixture(scope="package")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    """A broker that these tests may kill."""
+    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
     node.start()
     yield node
     node.stop()
 
 
-@pytest.fixture
-def mongod(tmp_path: Path) -> Iterator[MongoNode]:
-    """A database of the test's own."""
-    node = MongoNode(tmp_path / "mongodb")
+@pytest.fixture(scope="package")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoNode]:
+    """A database that these tests may kill."""
+    node = MongoNode(tmp_path_factory.mktemp("mongodb"))
     node.start()
     yield node
     node.stop()
 
 
+@pytest.fixture(scope="package")
+def founded(
+    tmp_path_factory: pytest.TempPathFactory, rabbit: RabbitNode, mongod: MongoNode
+) -> Iterator[City]:
+    """A city with its department and outlets, whose mail goes to a port that each test listens on."""
+    city = City(tmp_path_factory.mktemp("city"), rabbit.url, mongod.url, free_port())
+    city.found(OUTLETS)
+    yield city
+    city.stop()
+
+
 @pytest.fixture
-async def smtp() -> AsyncIterator[MailServer]:
+async def smtp(founded: City) -> AsyncIterator[MailServer]:
     """A mail server that takes everything unless told otherwise."""
-    async with mail_server() as server:
+    async with mail_server(founded.smtp_port) as server:
         yield server
 
 
 @pytest.fixture
-async def city(
-    tmp_path: Path, rabbit: RabbitNode, mongod: MongoNode, smtp: MailServer
-) -> AsyncIterator[City]:
-    """Founded, started, ready, and nobody else's."""
-    city = City(tmp_path, rabbit.url, mongod.url, smtp.port)
-    await asyncio.to_thread(city.found, OUTLETS)
-    city.start()
-    await city.ready()
-    yield city
-    await asyncio.to_thread(city.stop)
+async def city(founded: City, rabbit: RabbitNode, mongod: MongoNode, smtp: MailServer) -> City:
+    """The city with everything up, whatever the test before has left."""
+    for node in (rabbit, mongod):
+        if not node.running():
+            await asyncio.to_thread(node.start)
+    founded.start(*founded.missing())
+    await founded.ready()
+    return founded

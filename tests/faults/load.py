@@ -22,6 +22,8 @@ class Accepted:
 
     id: str
     title: str
+    label: str
+    """The part of the title that no revision changes, and no other publication has."""
     revision: int = 1
     withdrawn: bool = False
 
@@ -70,9 +72,10 @@ class Department:
                     group.create_task(one(*plan))
 
     async def _submit(self, desk: httpx.AsyncClient, number: int) -> Accepted:
-        title = f"Повідомлення № {number}: тролейбус змінює маршрут"
+        label = f"Повідомлення № {number}:"
+        title = f"{label} тролейбус змінює маршрут"
         answer = await self._until_accepted(desk, "POST", "/v1/publications", submission(title=title))
-        return Accepted(answer["id"], title)
+        return Accepted(answer["id"], title, label)
 
     async def _correct(self, desk: httpx.AsyncClient, publication: Accepted) -> None:
         publication.title = f"{publication.title} (уточнено)"
