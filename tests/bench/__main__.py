@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 import uvloop
-from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
 
 from tests.bench import accepting, latency, mailing, pipeline, recording
-from tests.bench.measuring import Benchmark, Comparison, Failed, Skipped
+from tests.bench.measuring import Benchmark, Failed, Skipped
+from tests.bench.report import Report, for_documentation, for_terminal
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.stage import LOCAL, LOGS, Stage
 from tests.city import ROOT
@@ -32,18 +31,6 @@ BENCHMARKS: dict[str, Callable[[Stage, Scale], AbstractAsyncContextManager[Bench
     latency.NAME: latency.prepared,
 }
 console = Console(width=None if sys.stdout.isatty() else WIDTH)
-
-
-class Report(BaseModel):
-    """What a run found, and on what."""
-
-    at: datetime
-    cores: int
-    python: str
-    load_before: float
-    rounds: int
-    comparisons: list[Comparison] = []
-    not_measured: dict[str, str] = {}
 
 
 async def measure(names: list[str], scale: Scale) -> tuple[Report, bool]:
@@ -76,30 +63,6 @@ async def measure(names: list[str], scale: Scale) -> tuple[Report, bool]:
     return report, well
 
 
-def table(report: Report) -> Table:
-    """The comparisons, one a line."""
-    shown = Table(title=f"{report.cores} cores, median of {report.rounds} rounds", title_justify="left")
-    for heading in ("benchmark", "ours", "", "beside", ""):
-        shown.add_column(heading, justify="left" if heading else "right")
-    for heading in ("ratio", "rounds", "aim"):
-        shown.add_column(heading, justify="right")
-    before = ""
-    for one in report.comparisons:
-        same = before == f"{one.benchmark} {one.figure}"
-        before = f"{one.benchmark} {one.figure}"
-        shown.add_row(
-            "" if same else before,
-            "" if same else one.ours,
-            f"{one.our_median:,.0f} {one.unit}" if one.unit != "ms" else f"{one.our_median:.1f} ms",
-            one.beside,
-            f"{one.their_median:,.0f} {one.unit}" if one.unit != "ms" else f"{one.their_median:.1f} ms",
-            f"[bold]{one.ratio:.2f}[/]",
-            f"{one.lowest:.2f}–{one.highest:.2f}",
-            "" if one.aim is None else f"{one.aim:g} {'short' if one.short else 'met'}",
-        )
-    return shown
-
-
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -108,18 +71,22 @@ def main(
     quick: Annotated[bool, typer.Option(help="Fewer and shorter rounds.")] = False,
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(BENCHMARKS)}.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1)] = None,
+    last: Annotated[bool, typer.Option(help="Measure nothing; print the last run as Markdown.")] = False,
 ) -> None:
     """Measure each benchmark beside its floor and its peers."""
+    if last:
+        report = Report.model_validate_json(REPORT.read_bytes())
+        typer.echo(f"{report.title}\n\n{for_documentation(report)}")
+        return
     unknown = set(only or ()) - set(BENCHMARKS)
     if unknown:
-        raise typer.BadParameter(
-            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
-        )
+        there = ", ".join(BENCHMARKS)
+        raise typer.BadParameter(f"no benchmark {', '.join(sorted(unknown))}; there are {there}")
     usual = QUICK if quick else FULL
     scale = Scale(rounds or usual.rounds, usual.part, usual.seconds)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report, well = runner.run(measure([name for name in BENCHMARKS if not only or name in only], scale))
-    console.print(table(report))
+    console.print(for_terminal(report))
     for name, reason in report.not_measured.items():
         console.print(f"{name} was not measured: {reason}")
     REPORT.write_text(report.model_dump_json(indent=2), encoding="utf-8")

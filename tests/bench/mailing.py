@@ -27,7 +27,7 @@ REPORTS = "bench.reports"
 async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
     """The notifier with its subscribers, a sink, and a Celery worker. Raises `Skipped` without postfix."""
     find("smtp-sink")
-    recipients = [f"journalist{number}@media.example" for number in range(scale.of(1_000))]
+    recipients = [f"journalist{number}@media.example" for number in range(scale.of(2_000))]
     mail = stage.folder / "mail.eml"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(stage.services("notifier"))
