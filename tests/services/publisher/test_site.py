@@ -446,3 +446,41 @@ async def test_a_large_site_has_a_map_a_month_and_an_index_of_them(
         assert found == 2
     await site.close()
     mongo.close()
+
+
+async def test_two_publishers_share_the_work_and_one_takes_over_from_the_other(
+    start: Start, desk: Desk, site_root: Path
+) -> None:
+    """One of them consumes at a time; when it goes in the middle, the other one goes on."""
+    publishers = [await start(), await start()]
+    for publisher in publishers:
+        await publisher.ready()
+    events = [fact(publication(content={"title": f"Новина {n}"})) for n in range(40)]
+    await desk.emit(*events[:20])
+    await desk.report_of(events[0])
+    await publishers[0].stop()
+    await desk.emit(*events[20:])
+    for event in events:
+        assert (await desk.report_of(event)).data.outcome is Outcome.PUBLISHED
+    assert len(list((site_root / "publications").iterdir())) == 40
+    by_publication = {report.subject: report.id for report in await desk.heard()}
+    assert {report.id for report in desk.reports} == set(by_publication.values())
+
+
+async def test_a_folder_that_cannot_be_written_is_retried_and_told(
+    start: Start, desk: Desk, site_root: Path
+) -> None:
+    """A full or read-only disk: the receipt says so, and the publication goes up when it is well again."""
+    publisher = await start()
+    await publisher.ready()
+    (site_root / "publications").write_text("not a folder")
+    event = fact(publication())
+    await desk.emit(event)
+
+    async def told() -> bool:
+        return any(report.data.outcome is Outcome.RETRYING for report in await desk.heard())
+
+    await eventually(told)
+    (site_root / "publications").unlink()
+    assert (await desk.report_of(event)).data.outcome is Outcome.PUBLISHED
+    assert "контактної мережі" in page(site_root)

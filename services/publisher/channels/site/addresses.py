@@ -3,6 +3,7 @@
 Collection `addresses`: `_id` is the slug, `publication` whose it is, unique.
 """
 
+import asyncio
 import re
 from uuid import UUID
 
@@ -31,6 +32,7 @@ class Addresses:
 
     def __init__(self, database: Database) -> None:
         self._addresses = database["addresses"]
+        self._numbering = asyncio.Lock()
 
     async def prepare(self) -> None:
         """Make the index that gives a publication one address only."""
@@ -42,14 +44,21 @@ class Addresses:
 
         A repeated title gets `-2`, `-3`, ... What is reserved is never given away again.
         """
-        wanted = slug_of(title)
-        slug = wanted
-        while not await self._take(slug, publication):
+        slug = slug_of(title)
+        if await self._take(slug, publication):
+            return slug
+        # One at a time: many of the same title at once would all try for the same number.
+        async with self._numbering:
+            return await self._numbered(slug, publication)
+
+    async def _numbered(self, slug: str, publication: UUID) -> str:
+        while True:
             mine = await self._taken_by(publication)
             if mine is not None:
                 return mine
-            slug = f"{wanted}-{await self._last_number(wanted) + 1}"
-        return slug
+            numbered = f"{slug}-{await self._last_number(slug) + 1}"
+            if await self._take(numbered, publication):
+                return numbered
 
     async def _take(self, slug: str, publication: UUID) -> bool:
         """Whether the slug is the publication's now; not if it is another's, or this one has another."""
