@@ -1,10 +1,12 @@
 """What every server of the local run is to its users, and what the private ones have in common."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from deploy.local.errors import LocalRunError
 from deploy.local.ports import free_port, is_free
@@ -12,6 +14,7 @@ from deploy.local.processes import DetachedProcess
 
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
+USUAL_PORTS = {"amqp": 5672, "amqps": 5671, "mongodb": 27017}
 
 
 class Server(Protocol):
@@ -52,7 +55,21 @@ class ExternalServer:
         return True
 
     def start(self) -> None:
-        """Nothing to do."""
+        """Make sure that somebody listens there. Raises LocalRunError."""
+        address = urlsplit(self.url)
+        if address.scheme == "mongodb+srv":
+            return
+        for host_and_port in address.netloc.rpartition("@")[2].split(","):
+            one = urlsplit(f"//{host_and_port}")
+            try:
+                socket.create_connection((one.hostname, one.port or USUAL_PORTS[address.scheme]), 5).close()
+            except (OSError, KeyError):
+                continue
+            return
+        raise LocalRunError(
+            f"Nothing answers at the address that {self._variable} names: "
+            f"start it there, or unset {self._variable} for a private one."
+        )
 
     def stop(self) -> None:
         """Nothing to do: whoever started it ends it."""
@@ -102,14 +119,20 @@ class PrivateNode:
         """SIGKILL to the server and all it started; it can be started again at once."""
         self.process.kill()
 
-    def _ports(self) -> dict[str, int]:
+    def leave_other_port(self) -> None:
+        """Stop a node that runs on another port than the one now wanted."""
+        if self._wanted_port and self._kept_ports().get("client") != self._wanted_port:
+            self.stop()
+
+    def _kept_ports(self) -> dict[str, int]:
         try:
             kept: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
         except FileNotFoundError:
-            kept = {}
-        if self._wanted_port:
-            kept["client"] = self._wanted_port
+            return {}
         return kept
+
+    def _ports(self) -> dict[str, int]:
+        return self._kept_ports() | ({"client": self._wanted_port} if self._wanted_port else {})
 
     def _keep(self, ports: dict[str, int]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,9 @@ def _on(folder: Path) -> Iterator[tuple[StateFile, LocalRun]]:
     except LocalRunError as error:
         typer.echo(f"visnyk: {error}", err=True)
         raise typer.Exit(1) from None
+    except PermissionError as error:
+        typer.echo(f"visnyk: {error.filename} belongs to another user: run as that one", err=True)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("visnyk: interrupted; `make down` stops what is up, another start goes on", err=True)
         raise typer.Exit(130) from None

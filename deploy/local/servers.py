@@ -40,6 +40,7 @@ class RabbitNode(PrivateNode):
 
         Returns when a login succeeds; raises LocalRunError.
         """
+        self.leave_other_port()
         if not self.running():
             program = find_rabbitmq() or install_rabbitmq(self.folder / "install.log")
             self.process.kill()
@@ -129,6 +130,7 @@ class MongoNode(PrivateNode):
 
     def start(self) -> None:
         """Bring it up; returns when it is a writable primary. Raises LocalRunError."""
+        self.leave_other_port()
         if not self.running():
             program = find_mongod()
             ports = self.claim_ports("client")

@@ -69,6 +69,7 @@ def bring_up(run: LocalRun, console: Console) -> None:
 def _start_server(shown: Steps, name: str, own: bool, run: LocalRun) -> None:
     server = run.rabbit if name == "rabbitmq" else run.mongo
     if not own:
+        server.start()
         shown.skip(name, "the one that the environment names")
         return
     node = run.own_rabbit if name == "rabbitmq" else run.own_mongo

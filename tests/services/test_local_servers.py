@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -155,10 +156,9 @@ def test_mongo_keeps_port_and_documents_over_crash_and_stop(mongo: MongoNode) ->
 
 
 def test_mongo_moves_to_another_port_with_its_data(mongo: MongoNode) -> None:
-    """A replica set whose member had to change its port is primary there."""
+    """A running replica set that is wanted on another port is primary there."""
     with documents(mongo.url).database.client as client:
         client["kept"]["documents"].insert_one({"_id": 1})
-    mongo.stop()
     moved = MongoNode(mongo.folder, port=free_port())
     moved.start()
     try:
@@ -191,18 +191,34 @@ def test_an_occupied_fixed_port_is_said_in_one_line(tmp_path: Path, mongo: Mongo
         MongoNode(tmp_path / "other", port=mongo.port).start()
 
 
+@pytest.fixture
+def named_by_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """AMQP_URL and MONGO_URL, where somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        urls = {
+            "AMQP_URL": f"amqp://user:pass@127.0.0.1:{port}/",
+            "MONGO_URL": f"mongodb://nobody.invalid,127.0.0.1:{port}/?replicaSet=rs0",
+        }
+        for variable, url in urls.items():
+            monkeypatch.setenv(variable, url)
+        yield urls
+
+
 def test_servers_of_the_environment_are_used_and_never_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, named_by_environment: dict[str, str]
 ) -> None:
     """AMQP_URL and MONGO_URL win over private servers."""
-    monkeypatch.setenv("AMQP_URL", "amqp://bus.example/")
-    monkeypatch.setenv("MONGO_URL", "mongodb://store.example/")
-    for server, url in (
-        (start_rabbit(tmp_path), "amqp://bus.example/"),
-        (start_mongo(tmp_path), "mongodb://store.example/"),
-    ):
+    for server, variable in ((start_rabbit(tmp_path), "AMQP_URL"), (start_mongo(tmp_path), "MONGO_URL")):
         assert isinstance(server, ExternalServer)
-        assert (server.url, server.pid, list(tmp_path.iterdir())) == (url, None, [])
+        assert (server.url, server.pid) == (named_by_environment[variable], None)
         server.stop()
         with pytest.raises(LocalRunError, match="not ours to kill"):
             server.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_of_the_environment_that_is_not_there_is_said_in_one_line() -> None:
+    server = ExternalServer(f"amqp://127.0.0.1:{free_port()}/", "AMQP_URL")
+    with pytest.raises(LocalRunError, match=r"^Nothing answers [^\n]*unset AMQP_URL[^\n]*$"):
+        server.start()
