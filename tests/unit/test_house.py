@@ -30,7 +30,7 @@ def settings_of(service: str) -> set[type[BaseSettings]]:
     modules = [
         importlib.import_module(found.name)
         for found in pkgutil.walk_packages(package.__path__, f"services.{service}.")
-        if found.name.endswith(".settings")
+        if found.name.endswith(".settings") or ".channels." in found.name
     ]
     return {
         thing
