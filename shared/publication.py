@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
     StrictBool,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
+    validate_email,
 )
 
 from shared.vocabulary import SECTION_OF_KIND, Body, Kind, Language, Section, Topic, Urgency
@@ -70,6 +72,12 @@ def _whole_milliseconds(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str:
+    """Checked once for each address: every event carries its contact, and the check is most of reading it."""
+    return validate_email(text)[1]
+
+
 _STRIPPED = StringConstraints(strip_whitespace=True, min_length=1)
 Line = Annotated[str, _STRIPPED, Field(max_length=300), AfterValidator(_one_line)]
 """One line of plain text, 1 to 300 characters."""
@@ -83,12 +91,15 @@ At = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_whole
 Day = Annotated[date, BeforeValidator(_no_number)]
 
 
+Email = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
+
+
 class Contact(Model):
     """Who answers journalists' questions about a publication."""
 
     name: Line
     phone: Annotated[str, StringConstraints(pattern=r"^[+(]?[0-9][0-9() -]{2,30}$")] | None = None
-    email: EmailStr | None = None
+    email: Email | None = None
 
 
 class EventDetails(Model):

@@ -141,3 +141,9 @@ def test_wait_queues_are_named_after_their_delay(delay: float, name: str) -> Non
 def test_an_hour_that_utc_cannot_hold_is_refused_not_a_crash(hour: str) -> None:
     with pytest.raises(ValidationError, match="years 1 to 9999"):
         CONTENT.validate_python(submission(release_at=hour))
+
+
+@pytest.mark.parametrize("email", ["press", "press@", "@rada.example", "a b@rada.example", ""])
+def test_a_contact_needs_an_address_that_can_be_written_to(email: str) -> None:
+    with pytest.raises(ValidationError):
+        CONTENT.validate_python(submission(contact={"name": "Олена Ткачук", "email": email}))
