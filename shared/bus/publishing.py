@@ -48,6 +48,8 @@ async def publish(
                 persist=True,
                 content_type=content_type,
                 message_id=message_id,
+                # Without one FastStream makes up a UUID, here and again at every consumer.
+                correlation_id=message_id,
                 headers=dict(headers or {}),
             )
     except TimeoutError as error:
