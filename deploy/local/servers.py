@@ -46,9 +46,9 @@ class RabbitNode(PrivateNode):
             self.process.kill()
             ports = self.claim_ports("client", "distribution", "epmd")
             self._configure(ports["client"])
-            self.process.start(
-                [str(program)], log=self.log, env=self._environment(ports["distribution"], ports["epmd"])
-            )
+            environment = self._environment(ports["distribution"], ports["epmd"])
+            # Mnesia leaves its dumps where the node was started.
+            self.process.start([str(program)], log=self.log, env=environment, cwd=self.folder)
         self.await_ready(self._accepts_login)
 
     def _password(self) -> str:
@@ -143,6 +143,7 @@ class MongoNode(PrivateNode):
                 [str(program), "--dbpath", str(data), *listen.split(), *small.split(), *quiet.split()],
                 log=self.log,
                 env=os.environ,
+                cwd=self.folder,
             )
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             LOOPBACK, self.port, directConnection=True, serverSelectionTimeoutMS=500, connectTimeoutMS=500
