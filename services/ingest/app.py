@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.ingest.admission import Admission
 from services.ingest.desk import Desk, routes
 from services.ingest.emission import POLL, Emitter, Relay
 from services.ingest.keys import Register
-from services.ingest.metrics import OLDEST_UNEMITTED
+from services.ingest.metrics import OLDEST_UNEMITTED, count_refusals
 from services.ingest.openapi import describe
 from services.ingest.settings import IngestSettings
 from services.ingest.store import Outbox
@@ -32,7 +33,8 @@ class Ingest:
         self.register = Register(self.mongo.database)
         self.emitter = Emitter(self.outbox, self.bus)
         self.relay = Relay(self.outbox, self.bus, self.emitter)
-        self.desk = Desk(settings, self.register, self.outbox, self.emitter)
+        self.admission = Admission(self.register, settings.rate)
+        self.desk = Desk(settings, self.outbox, self.emitter)
         self._loops: list[asyncio.Task[None]] = []
         self._prepared = asyncio.Event()
 
@@ -58,6 +60,9 @@ class Ingest:
             except StoreUnavailable as error:
                 _log.warning("the indexes wait for the database", reason=str(error))
                 await asyncio.sleep(POLL)
+            except Exception:  # noqa: BLE001  # said, and tried again: the loop must not end
+                _log.exception("the indexes can't be made")
+                await asyncio.sleep(10 * POLL)
             else:
                 self._prepared.set()
         await self.relay.run()
@@ -102,6 +107,8 @@ def build(settings: IngestSettings) -> FastAPI:
         lifespan=lifespan,
         checks={"mongo": ingest.store_health, "relay": ingest.relay_health},
     )
-    app.include_router(routes(ingest.desk))
+    app.state.ingest = ingest
+    app.include_router(routes(ingest.desk, ingest.admission))
+    count_refusals(app)
     describe(app)
     return app

@@ -1,75 +1,45 @@
 """The routes that departments call."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 
+from services.ingest.admission import Admission
+from services.ingest.conditions import Keyed, etag, keyed, revisions_seen
 from services.ingest.emission import Emitter
-from services.ingest.keys import Register
 from services.ingest.metrics import ACCEPTED
 from services.ingest.openapi import ANSWERS, request_body
-from services.ingest.reading import (
-    body_of,
-    keyed,
-    read_content,
-    read_revision,
-    read_withdrawal,
-    revision_seen,
-)
+from services.ingest.reading import body_of, read_content, read_revision, read_withdrawal, unfit
 from services.ingest.settings import IngestSettings
-from services.ingest.store import Keyed, KeyTaken, Outbox, Outdated, Stored
+from services.ingest.store import KeyTaken, Outbox, Outdated, Stored
 from services.ingest.submissions import Refused, Step, accept, revise, withdraw
 from services.ingest.targets import unknown_channels
 from shared.events import new_id, now
+from shared.mongo import StoreUnavailable
 from shared.publication import Content, Department
 from shared.telemetry import log_context, logger
-from shared.web import Problem
+from shared.web import RETRY_AFTER, Problem
+
+TRIES = 100
+PAUSE = 0.05
+"""Seconds before a request that met another one looks again."""
+UNEMITTED_MOST = 8
+"""Changes of one publication that may wait for the broker: up to 1 MiB each, in a document of at most 16."""
 
 _log = logger(__name__)
-_bearer = HTTPBearer(auto_error=False, description="A department's key.")
 
 
 class Desk:
-    """What the routes need: who asks, what may be asked, where it is kept."""
+    """What the routes do: read, decide, keep, answer."""
 
-    def __init__(
-        self, settings: IngestSettings, register: Register, outbox: Outbox, emitter: Emitter
-    ) -> None:
+    def __init__(self, settings: IngestSettings, outbox: Outbox, emitter: Emitter) -> None:
         self._settings = settings
-        self._register = register
         self._outbox = outbox
         self._emitter = emitter
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    async def department(
-        self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> Department:
-        """Who asks. Raises 401 without a valid key, 429 over the limit of requests."""
-        holder = None if credentials is None else await self._register.holder(credentials.credentials)
-        if holder is None or credentials is None:
-            raise Problem(
-                401,
-                "no-valid-key",
-                "Send the department's key: Authorization: Bearer <key>.",
-                headers={"WWW-Authenticate": 'Bearer realm="visnyk"'},
-            )
-        rate = self._settings.rate
-        if not await self._limiter.hit(rate, credentials.credentials):
-            window = await self._limiter.get_window_stats(rate, credentials.credentials)
-            wait = max(1, round(window.reset_time - now().timestamp()) + 1)
-            raise Problem(
-                429,
-                "too-many-requests",
-                f"This key may make {self._settings.rate_limit} requests.",
-                headers={"Retry-After": str(wait)},
-            )
-        return holder
 
     async def submit(self, request: Request, department: Department) -> JSONResponse:
         """Accept a new publication."""
@@ -78,15 +48,19 @@ class Desk:
         self._check_channels(content)
         key = keyed(request, body)
         step = accept(new_id(), content, department, channels=self._settings.channels, at=now())
-        try:
-            await self._outbox.insert(step, key)
-        except KeyTaken:
-            return await self._same_answer(department, key)
-        return self._accepted(step, "submit")
+        async for _ in _tries():
+            try:
+                await self._outbox.insert(step, key)
+            except KeyTaken:
+                if (answer := await self._answered(department, key)) is not None:
+                    return answer
+            else:
+                return self._accepted(step, "submit")
+        raise StoreUnavailable("a request with the same key is under way and doesn't end")
 
     async def revise(self, request: Request, department: Department, id: UUID) -> JSONResponse:
         """Accept the next revision."""
-        seen = revision_seen(request)
+        seen = revisions_seen(request)
         body = await body_of(request)
         content, change = read_revision(body)
         self._check_channels(content)
@@ -94,13 +68,13 @@ class Desk:
 
         def decide(stored: Stored) -> Step:
             revision = stored.submission.publication.revision
-            if revision != seen:
+            if etag(revision) not in seen:
                 raise Problem(
                     412,
                     "outdated-revision",
-                    f"It is at revision {revision}, not {seen}: look at it, then send your change again.",
+                    f"It is at revision {revision}: look at it, then send your change again.",
                     more={"revision": revision},
-                    headers={"ETag": f'"{revision}"'},
+                    headers={"ETag": etag(revision)},
                 )
             return revise(stored.submission, content, change, channels=self._settings.channels, at=now())
 
@@ -117,19 +91,12 @@ class Desk:
 
     def _check_channels(self, content: Content) -> None:
         if unknown := unknown_channels(content, self._settings.channels):
-            raise Problem(
-                422,
-                "invalid-publication",
-                f"Some fields don't fit: channels. There is no channel {', '.join(unknown)} here.",
-                more={
-                    "errors": [
-                        {
-                            "field": "channels",
-                            "message": f"no such channel, or it is off: {', '.join(unknown)}",
-                            "allowed": list(self._settings.channels),
-                        }
-                    ]
-                },
+            raise unfit(
+                {
+                    "field": "channels",
+                    "message": f"no such channel, or it is off: {', '.join(unknown)}",
+                    "allowed": list(self._settings.channels),
+                }
             )
 
     async def _change(
@@ -142,9 +109,9 @@ class Desk:
     ) -> JSONResponse:
         """Decide from what stands, and write; decide again where somebody else was faster."""
         with log_context({"publication_id": str(id)}):
-            while True:
-                if key is not None and await self._outbox.answered(department.id, key.key) is not None:
-                    return await self._same_answer(department, key)
+            async for _ in _tries():
+                if (answer := await self._answered(department, key)) is not None:
+                    return answer
                 stored = await self._outbox.find(id, department.id)
                 if stored is None:
                     raise Problem(
@@ -152,17 +119,27 @@ class Desk:
                     )
                 try:
                     step = decide(stored)
-                    await self._outbox.apply(step, stored.version, key)
                 except Refused as refused:
                     raise _conflict(refused) from refused
+                if stored.unemitted >= UNEMITTED_MOST:
+                    raise Problem(
+                        503,
+                        "too-much-waits",
+                        f"{stored.unemitted} changes of it wait for the message broker; try again later.",
+                        headers={"Retry-After": str(RETRY_AFTER)},
+                    )
+                try:
+                    await self._outbox.apply(step, stored.version, key)
                 except (Outdated, KeyTaken):
                     continue
                 return self._accepted(step, operation)
+            raise StoreUnavailable("others change it without end")
 
-    async def _same_answer(self, department: Department, key: Keyed | None) -> JSONResponse:
+    async def _answered(self, department: Department, key: Keyed | None) -> JSONResponse | None:
+        """The answer that a request with this key got before; None if none has, for all that is committed."""
         answer = None if key is None else await self._outbox.answered(department.id, key.key)
         if answer is None or key is None:
-            raise RuntimeError("a key is taken only by a request that was answered")
+            return None
         if answer.fingerprint != key.fingerprint:
             raise Problem(
                 422,
@@ -176,7 +153,12 @@ class Desk:
         publication = step.submission.publication
         ACCEPTED.labels(publication.kind, operation).inc()
         with log_context(step.event.log_context()):
-            _log.info("accepted", operation=operation, revision=publication.revision)
+            _log.info(
+                "accepted",
+                operation=operation,
+                revision=publication.revision,
+                department=publication.department.id,
+            )
         return self._answer(publication.id, publication.revision)
 
     def _answer(self, id: UUID, revision: int) -> JSONResponse:
@@ -184,25 +166,28 @@ class Desk:
         return JSONResponse(
             {"id": str(id), "revision": revision, "receipt": f"{archive}/receipts/{id}"},
             status_code=202,
-            headers={"Location": f"{archive}/v1/publications/{id}", "ETag": f'"{revision}"'},
+            headers={"Location": f"{archive}/v1/publications/{id}", "ETag": etag(revision)},
         )
+
+
+async def _tries() -> AsyncIterator[None]:
+    """Again and again, as long as a department may be kept waiting."""
+    for number in range(TRIES):
+        if number:
+            await asyncio.sleep(PAUSE)
+        yield
 
 
 def _conflict(refused: Refused) -> Problem:
     if refused.field is None:
         return Problem(409, "conflict", str(refused))
-    return Problem(
-        422,
-        "invalid-publication",
-        f"Some fields don't fit: {refused.field}.",
-        more={"errors": [{"field": refused.field, "message": str(refused)}]},
-    )
+    return unfit({"field": refused.field, "message": str(refused)})
 
 
-def routes(desk: Desk) -> APIRouter:
-    """The routes, each of which asks who calls."""
+def routes(desk: Desk, admission: Admission) -> APIRouter:
+    """The routes, each of which asks first who calls."""
     router = APIRouter(prefix="/v1/publications", tags=["publications"], responses=ANSWERS)
-    who = Depends(desk.department)
+    who = Depends(admission)
 
     @router.post(
         "", status_code=202, summary="Hand in a publication", openapi_extra=request_body("Submission")
@@ -214,12 +199,13 @@ def routes(desk: Desk) -> APIRouter:
         "/{id}", status_code=202, summary="Make the next revision", openapi_extra=request_body("Revision")
     )
     async def revise(request: Request, department: Annotated[Department, who], id: UUID) -> JSONResponse:
+        """Replaces the whole publication, the hour of its release too: left out, it is released at once."""
         return await desk.revise(request, department, id)
 
     @router.post(
         "/{id}/withdrawal",
         status_code=202,
-        summary="Take it back",
+        summary="Take it back for good",
         openapi_extra=request_body("WithdrawalRequest"),
     )
     async def withdraw(request: Request, department: Annotated[Department, who], id: UUID) -> JSONResponse:

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from services.ingest.store import LEASE, Outbox, Outdated
+from services.ingest.store import LEASE, Outbox, Outdated, Unemitted
 from services.ingest.submissions import Step, release
 from shared.bus import Bus, BusUnavailable
-from shared.events import PublicationEvent, decode, now
+from shared.events import PublicationEvent, Unreadable, decode, now
 from shared.mongo import StoreUnavailable
 from shared.telemetry import log_context, logger
 
 AT_ONCE = 64
 """Publishes under way at the same time: confirms are slow, and many fit on one channel."""
+QUEUE_MOST = 2_000
+"""Events that wait in memory for a slot; what comes beyond them waits in the outbox for the relay."""
 POLL = 0.5
 """Seconds between two looks for what is due or left over."""
+DUE_AT_ONCE = 100
 
 _log = logger(__name__)
 
@@ -30,6 +33,8 @@ class Emitter:
 
     def soon(self, step: Step) -> None:
         """Emit the step's event as soon as a slot is free."""
+        if len(self._tasks) >= QUEUE_MOST:
+            return
         task = asyncio.create_task(self._emit(step.event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -46,6 +51,8 @@ class Emitter:
                     await self._outbox.give_back(event.subject)
             except StoreUnavailable as error:
                 _log.warning("emitted, but not marked so; the relay will emit it again", reason=str(error))
+            except Exception:  # noqa: BLE001  # the relay tries again, and says it again
+                _log.exception("left to the relay")
 
     async def finish(self) -> None:
         """Wait for what is under way, but not for a broker that is away."""
@@ -69,19 +76,26 @@ class Relay:
 
     async def release_due(self) -> None:
         """Release every submission whose hour has come."""
-        for stored in await self._outbox.due(now()):
-            step = release(stored.submission, at=now())
-            with log_context(step.event.log_context()):
-                try:
-                    await self._outbox.apply(step, stored.version)
-                except Outdated:
-                    continue  # released by another relay, or revised: it is found again if it is still due
-                _log.info("its hour has come", fact=str(step.event.fact))
-            self._emitter.soon(step)
+        found = DUE_AT_ONCE
+        while found == DUE_AT_ONCE:
+            due = await self._outbox.due(now(), most=DUE_AT_ONCE)
+            found = len(due)
+            for stored in due:
+                step = release(stored.submission, at=now())
+                with log_context(step.event.log_context()):
+                    try:
+                        await self._outbox.apply(step, stored.version)
+                    except Outdated:
+                        continue  # released by another relay, or revised: found again if it is still due
+                    _log.info("its hour has come", fact=str(step.event.fact))
+                self._emitter.soon(step)
 
     async def emit_left_over(self) -> None:
         """Emit everything that nobody is emitting, several publications at a time."""
         if not await self._bus.connected():
+            return
+        first = await self._outbox.claim()
+        if first is None or not await self._emit(first):
             return
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE // 4):
@@ -89,16 +103,28 @@ class Relay:
 
     async def _emit_claimed(self) -> None:
         while (unemitted := await self._outbox.claim()) is not None:
-            try:
-                for body in unemitted.bodies:
-                    event = decode(body)
-                    with log_context(event.log_context()):
-                        await self._bus.emit_encoded(body, event)
-                        await self._outbox.emitted(unemitted.id, event.id)
-                        _log.info("relayed")
-            except BusUnavailable:
-                await self._outbox.give_back(unemitted.id)
+            if not await self._emit(unemitted):
                 return
+
+    async def _emit(self, unemitted: Unemitted) -> bool:
+        """Emit a publication's events in their order; False where the broker doesn't take them now."""
+        for body in unemitted.bodies:
+            try:
+                event = decode(body)
+            except Unreadable as unreadable:
+                # Written by a newer version, or damaged: it stays, and the gauge of the oldest shows it.
+                _log.error("it can't be read", publication_id=str(unemitted.id), reason=str(unreadable))
+                continue
+            with log_context(event.log_context()):
+                try:
+                    await self._bus.emit_encoded(body, event)
+                except BusUnavailable as error:
+                    _log.warning("the broker does not take it", reason=str(error))
+                    await self._outbox.give_back(unemitted.id)
+                    return False
+                await self._outbox.emitted(unemitted.id, event.id)
+                _log.info("relayed")
+        return True
 
 
 async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:

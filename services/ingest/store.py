@@ -1,7 +1,7 @@
 """The outbox: one document a publication, with what was answered, and the events not yet emitted.
 
-{_id, version, state, due_at, publication, department, answers: [{key, print, answer}],
-pending: [{event, body}], oldest_pending, lease_until}
+{_id, version, department, state, due_at, publication, answers: [{key, fingerprint, revision}],
+pending: [{id, since, body}], oldest_pending, lease_until}
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
-from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from services.ingest.conditions import Keyed
 from services.ingest.submissions import Step, Submission
 from shared.events import now
 from shared.mongo import Database, Document, GroupedWrites, store_failures
@@ -42,6 +43,8 @@ class Stored(BaseModel):
 
     submission: Submission
     version: int
+    unemitted: int
+    """Events of it that are not on the bus yet."""
 
 
 class _Pending(BaseModel):
@@ -53,14 +56,6 @@ class _Pending(BaseModel):
 
 
 @dataclass(frozen=True)
-class Keyed:
-    """The idempotency key of a request, and the fingerprint of what it asked for."""
-
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
 class Unemitted:
     """A claimed document's events that the broker hasn't confirmed."""
 
@@ -68,7 +63,7 @@ class Unemitted:
     bodies: tuple[bytes, ...]
 
 
-_ANSWERS = TypeAdapter(list[dict[str, object]])
+_DOCUMENTS = TypeAdapter(list[dict[str, object]])
 _PENDING = TypeAdapter(list[_Pending])
 _AT = TypeAdapter(datetime)
 
@@ -78,6 +73,7 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._publications = database["publications"]
+        self._accepted = GroupedWrites(self._publications)
         self._emitted = GroupedWrites(self._publications)
 
     async def prepare(self) -> None:
@@ -96,7 +92,7 @@ class Outbox:
             )
 
     async def insert(self, step: Step, keyed: Keyed | None) -> None:
-        """Accept a new submission: one insert. Raises `KeyTaken`."""
+        """Accept a new submission: one insert, sent together with others' inserts. Raises `KeyTaken`."""
         publication = step.submission.publication
         document: Document = {
             "_id": publication.id,
@@ -109,11 +105,8 @@ class Outbox:
         }
         if keyed is not None:
             document["answers"] = [_answer(step, keyed)]
-        with store_failures():
-            try:
-                await self._publications.insert_one(document)
-            except DuplicateKeyError as error:
-                raise KeyTaken from error
+        if not await self._accepted.put(InsertOne(document)):
+            raise KeyTaken
 
     async def apply(self, step: Step, version: int, keyed: Keyed | None = None) -> None:
         """Change a submission that still has this version: one update. Raises `Outdated`, `KeyTaken`."""
@@ -152,7 +145,7 @@ class Outbox:
             )
         if document is None:
             return None
-        [answer] = _ANSWERS.validate_python(document["answers"])
+        [answer] = _DOCUMENTS.validate_python(document["answers"])
         return Answer.model_validate({"id": document["_id"], **answer})
 
     async def emitted(self, id: UUID, *events: UUID) -> None:
@@ -229,4 +222,7 @@ def _answer(step: Step, keyed: Keyed) -> Document:
 
 def _stored(document: Document) -> Stored:
     fields = {name: document[name] for name in ("state", "due_at", "publication")}
-    return Stored.model_validate({"submission": fields, "version": document["version"]})
+    unemitted = len(_DOCUMENTS.validate_python(document["pending"]))
+    return Stored.model_validate(
+        {"submission": fields, "version": document["version"], "unemitted": unemitted}
+    )
