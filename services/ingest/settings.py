@@ -13,7 +13,7 @@ class IngestSettings(SharedSettings):
     port: int = Field(default=8001, validation_alias="INGEST_PORT")
     database: str = Field(default="ingest", validation_alias="INGEST_DATABASE")
     rate_limit: str = Field(
-        default="60/minute",
+        default="600/minute",
         validation_alias="INGEST_RATE_LIMIT",
         description="Requests that one key may make, per process; any rate of the `limits` library.",
     )
