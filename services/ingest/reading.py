@@ -114,7 +114,7 @@ def _field_error(error: dict[str, object]) -> dict[str, object]:
 
 
 def _message(error: dict[str, object]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Invalid JSON: ")
 
 
 def _field(error: dict[str, object]) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from services.ingest.app import Ingest, build
 from services.ingest.keys import Register
@@ -122,8 +123,16 @@ async def run_ingest(settings: IngestSettings, key: str) -> AsyncIterator[Runnin
 
 @pytest.fixture
 def settings(shared_settings: SharedSettings, clean_databases: None) -> IngestSettings:
-    """Settings of an ingest with nothing in it, which has two channels on and no limit that a test meets."""
+    """Settings of an ingest with nothing in it, and no limit that a test meets."""
     return settings_from(shared_settings)
+
+
+@pytest.fixture
+def settings_without_broker(mongo_url: str, clean_databases: None) -> IngestSettings:
+    """The same, where nothing listens at the broker's address."""
+    return settings_from(
+        SharedSettings(amqp_url=SecretStr("amqp://127.0.0.1:1/"), mongo_url=SecretStr(mongo_url))
+    )
 
 
 def settings_from(shared: SharedSettings, **own: Any) -> IngestSettings:
@@ -139,9 +148,9 @@ def settings_from(shared: SharedSettings, **own: Any) -> IngestSettings:
 
 
 @pytest.fixture
-async def register(settings: IngestSettings) -> AsyncIterator[Register]:
+async def register(mongo_url: str, clean_databases: None) -> AsyncIterator[Register]:
     """The register of two departments, transport and education."""
-    mongo = Mongo(settings.mongo_url.get_secret_value(), settings.database)
+    mongo = Mongo(mongo_url, "ingest")
     register = Register(mongo.database)
     await register.prepare()
     await register.add_department(TRANSPORT, "structural_unit")
@@ -161,6 +170,13 @@ async def ingest(settings: IngestSettings, key: str) -> AsyncIterator[Running]:
     """A running ingest that is connected to the bus."""
     async with run_ingest(settings, key) as running:
         await asyncio.wait_for(running.ingest.bus.ready(), 30)
+        yield running
+
+
+@pytest.fixture
+async def desk(settings_without_broker: IngestSettings, key: str) -> AsyncIterator[Running]:
+    """A running ingest without a broker: to ask what needs none."""
+    async with run_ingest(settings_without_broker, key) as running:
         yield running
 
 
