@@ -41,7 +41,7 @@ unit: venv ## the tests that need no server
 	$(PYTEST) tests/unit
 
 soak: venv ## the same tests longer: more kills, more sequences
-	SOAK=1 $(PYTEST) tests/faults tests/unit --timeout 3600
+	SOAK=1 $(PYTEST) tests/faults tests/services/publisher/test_crashes.py tests/unit --timeout 3600
 
 bench: venv ## benchmarks, each beside its floor and a peer, as ratios
 	$(PY) -m tests.bench

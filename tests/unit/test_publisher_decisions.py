@@ -1,8 +1,9 @@
 """What is due on a channel, against a plain model: whatever comes, in whatever order, cut off wherever."""
 
+import os
 from dataclasses import dataclass, field
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.publisher.channels.interface import Posted
@@ -148,6 +149,7 @@ def histories(draw: st.DrawFn) -> list[Order]:
     return orders
 
 
+@settings(max_examples=20_000 if os.environ.get("SOAK") else 300, deadline=None)
 @given(
     histories(),
     st.data(),
