@@ -4,18 +4,15 @@ from datetime import datetime
 
 from services.archive.store import Received, Store
 from shared.bus import ARCHIVE_RECORD, Consumption
-from shared.events import DeliveryReported, Outcome, now
-from shared.publication import Fact
+from shared.events import DeliveryReported, now
 from shared.telemetry import END_TO_END
 
 PREFETCH = 300
 """Messages that may share a write: it bounds the memory they take, and fills groups under load."""
 
-_EFFECTS = (Outcome.PUBLISHED, Outcome.UPDATED, Outcome.REMOVED)
-
 
 class Recorder:
-    """Stores every event once, and measures how long it took from acceptance to effect."""
+    """Stores every event once, and measures how long it took from acceptance to the record."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -32,19 +29,7 @@ class Recorder:
 
 
 def observe(received: Received, at: datetime) -> None:
-    """Count an event's end-to-end time, where it is an effect."""
+    """Count how long a fact took to the record. Who makes an effect elsewhere counts it there."""
     event = received.event
-    if isinstance(event, DeliveryReported):
-        if event.data.outcome in _EFFECTS:
-            _observe(event.data.target, event.data.accepted_at, event.data.at)
-        return
-    publication = event.data
-    begun = publication.accepted_at
-    if event.fact is Fact.RELEASED and publication.released_at is not None:
-        # Of one that waited for its hour, the hour itself is where the wait for the record begins.
-        begun = max(begun, publication.released_at)
-    _observe("archive", begun, at)
-
-
-def _observe(target: str, begun: datetime, ended: datetime) -> None:
-    END_TO_END.labels(target).observe(max((ended - begun).total_seconds(), 0))
+    if not isinstance(event, DeliveryReported):
+        END_TO_END.labels("archive").observe(max((at - event.data.accepted_at).total_seconds(), 0))

@@ -38,9 +38,7 @@ TARGET_NAMES = {
     "youtube": "YouTube",
     "newspaper": "Газета",
     "television": "Телебачення",
-    "tv": "Телебачення",
     "radio": "Радіо",
-    "rundown": "План ефіру",
 }
 _BY_MAIL = frozenset({"mail", "advance", "digest"})
 
@@ -149,7 +147,10 @@ def prose(text: str) -> Markup:
 
 def web_address(url: str | None) -> str | None:
     """An address that may stand in a link: nothing but the web's own schemes."""
-    return url if url is not None and urlsplit(url).scheme in ("http", "https") else None
+    try:
+        return url if url is not None and urlsplit(url).scheme in ("http", "https") else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
