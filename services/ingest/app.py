@@ -36,7 +36,6 @@ class Ingest:
         self.admission = Admission(self.register, settings.rate)
         self.desk = Desk(settings, self.outbox, self.emitter)
         self._loops: list[asyncio.Task[None]] = []
-        self._prepared = asyncio.Event()
 
     async def start(self) -> None:
         """Begin; neither the broker nor the database has to be there yet."""
@@ -53,18 +52,16 @@ class Ingest:
         self.mongo.close()
 
     async def _run(self) -> None:
-        while not self._prepared.is_set():
+        while not self.outbox.prepared:
             try:
-                await self.outbox.prepare()
                 await self.register.prepare()
+                await self.outbox.prepare()
             except StoreUnavailable as error:
                 _log.warning("the indexes wait for the database", reason=str(error))
                 await asyncio.sleep(POLL)
             except Exception:  # noqa: BLE001  # said, and tried again: the loop must not end
                 _log.exception("the indexes can't be made")
                 await asyncio.sleep(10 * POLL)
-            else:
-                self._prepared.set()
         await self.relay.run()
 
     async def _measure(self) -> None:
@@ -83,7 +80,7 @@ class Ingest:
             await self.mongo.ping()
         except StoreUnavailable as error:
             return str(error)
-        return None if self._prepared.is_set() else "its indexes are not made yet"
+        return None if self.outbox.prepared else "its indexes are not made yet"
 
     async def relay_health(self) -> str | None:
         """The loops must never end."""

@@ -15,7 +15,7 @@ from services.ingest.metrics import ACCEPTED
 from services.ingest.openapi import ANSWERS, request_body
 from services.ingest.reading import body_of, read_content, read_revision, read_withdrawal, unfit
 from services.ingest.settings import IngestSettings
-from services.ingest.store import KeyTaken, Outbox, Outdated, Stored
+from services.ingest.store import Answer, KeyTaken, Outbox, Outdated, Stored
 from services.ingest.submissions import Refused, Step, accept, revise, withdraw
 from services.ingest.targets import unknown_channels
 from shared.events import new_id, now
@@ -43,6 +43,7 @@ class Desk:
 
     async def submit(self, request: Request, department: Department) -> JSONResponse:
         """Accept a new publication."""
+        await self._outbox.ready()
         body = await body_of(request)
         content = read_content(body)
         self._check_channels(content)
@@ -52,7 +53,7 @@ class Desk:
             try:
                 await self._outbox.insert(step, key)
             except KeyTaken:
-                if (answer := await self._answered(department, key)) is not None:
+                if (answer := self._same(await self._answer_to(department, key), key)) is not None:
                     return answer
             else:
                 return self._accepted(step, "submit")
@@ -108,15 +109,19 @@ class Desk:
         operation: str,
     ) -> JSONResponse:
         """Decide from what stands, and write; decide again where somebody else was faster."""
+        await self._outbox.ready()
         with log_context({"publication_id": str(id)}):
             async for _ in _tries():
-                if (answer := await self._answered(department, key)) is not None:
+                if (answer := self._same(await self._answer_to(department, key), key)) is not None:
                     return answer
                 stored = await self._outbox.find(id, department.id)
                 if stored is None:
                     raise Problem(
                         404, "no-such-publication", "Your department has no publication with this id."
                     )
+                # The same request may have been carried out between the two reads.
+                if (answer := self._same(_answer_in(stored, key), key)) is not None:
+                    return answer
                 try:
                     step = decide(stored)
                 except Refused as refused:
@@ -135,9 +140,11 @@ class Desk:
                 return self._accepted(step, operation)
             raise StoreUnavailable("others change it without end")
 
-    async def _answered(self, department: Department, key: Keyed | None) -> JSONResponse | None:
-        """The answer that a request with this key got before; None if none has, for all that is committed."""
-        answer = None if key is None else await self._outbox.answered(department.id, key.key)
+    async def _answer_to(self, department: Department, key: Keyed | None) -> Answer | None:
+        return None if key is None else await self._outbox.answered(department.id, key.key)
+
+    def _same(self, answer: Answer | None, key: Keyed | None) -> JSONResponse | None:
+        """The answer given before, given again; None if there was none. Raises 422 for another request."""
         if answer is None or key is None:
             return None
         if answer.fingerprint != key.fingerprint:
@@ -146,7 +153,7 @@ class Desk:
                 "idempotency-key-reused",
                 "This Idempotency-Key came with another request before: take a new one.",
             )
-        return self._answer(answer.id, answer.revision)
+        return self._respond(answer.id, answer.revision)
 
     def _accepted(self, step: Step, operation: str) -> JSONResponse:
         self._emitter.soon(step)
@@ -159,9 +166,9 @@ class Desk:
                 revision=publication.revision,
                 department=publication.department.id,
             )
-        return self._answer(publication.id, publication.revision)
+        return self._respond(publication.id, publication.revision)
 
-    def _answer(self, id: UUID, revision: int) -> JSONResponse:
+    def _respond(self, id: UUID, revision: int) -> JSONResponse:
         archive = self._settings.archive_url
         return JSONResponse(
             {"id": str(id), "revision": revision, "receipt": f"{archive}/receipts/{id}"},
@@ -176,6 +183,10 @@ async def _tries() -> AsyncIterator[None]:
         if number:
             await asyncio.sleep(PAUSE)
         yield
+
+
+def _answer_in(stored: Stored, key: Keyed | None) -> Answer | None:
+    return next((it for it in stored.answers if key is not None and it.key == key.key), None)
 
 
 def _conflict(refused: Refused) -> Problem:

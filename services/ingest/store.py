@@ -4,6 +4,7 @@
 pending: [{id, since, body}], oldest_pending, lease_until}
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,10 +16,13 @@ from pymongo.errors import DuplicateKeyError
 from services.ingest.conditions import Keyed
 from services.ingest.submissions import Step, Submission
 from shared.events import now
-from shared.mongo import Database, Document, GroupedWrites, store_failures
+from shared.mongo import Database, Document, GroupedWrites, StoreUnavailable, store_failures
 
 LEASE = timedelta(seconds=10)
 """How long what a process is about to emit is left alone by the relays of the others."""
+
+PATIENCE = 3.0
+"""Seconds that a request waits for the indexes of a new database."""
 
 
 class Outdated(Exception):
@@ -43,6 +47,7 @@ class Stored(BaseModel):
 
     submission: Submission
     version: int
+    answers: list[Answer]
     unemitted: int
     """Events of it that are not on the bus yet."""
 
@@ -75,6 +80,7 @@ class Outbox:
         self._publications = database["publications"]
         self._accepted = GroupedWrites(self._publications)
         self._emitted = GroupedWrites(self._publications)
+        self._prepared = asyncio.Event()
 
     async def prepare(self) -> None:
         """Make the indexes; the unique one is what makes two racing requests one publication."""
@@ -90,6 +96,20 @@ class Outbox:
                     IndexModel([("due_at", ASCENDING)], sparse=True),
                 ]
             )
+        self._prepared.set()
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the indexes are there."""
+        return self._prepared.is_set()
+
+    async def ready(self) -> None:
+        """Wait for the indexes: without them a key could be used twice. Raises `StoreUnavailable`."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._prepared.wait()
+        except TimeoutError as error:
+            raise StoreUnavailable("the indexes are not made yet") from error
 
     async def insert(self, step: Step, keyed: Keyed | None) -> None:
         """Accept a new submission: one insert, sent together with others' inserts. Raises `KeyTaken`."""
@@ -145,8 +165,8 @@ class Outbox:
             )
         if document is None:
             return None
-        [answer] = _DOCUMENTS.validate_python(document["answers"])
-        return Answer.model_validate({"id": document["_id"], **answer})
+        [answer] = _answers(document)
+        return answer
 
     async def emitted(self, id: UUID, *events: UUID) -> None:
         """The broker has these events safe: forget them."""
@@ -224,5 +244,15 @@ def _stored(document: Document) -> Stored:
     fields = {name: document[name] for name in ("state", "due_at", "publication")}
     unemitted = len(_DOCUMENTS.validate_python(document["pending"]))
     return Stored.model_validate(
-        {"submission": fields, "version": document["version"], "unemitted": unemitted}
+        {
+            "submission": fields,
+            "version": document["version"],
+            "answers": _answers(document),
+            "unemitted": unemitted,
+        }
     )
+
+
+def _answers(document: Document) -> list[Answer]:
+    given = _DOCUMENTS.validate_python(document.get("answers", []))
+    return [Answer.model_validate({"id": document["_id"], **answer}) for answer in given]

@@ -128,11 +128,9 @@ def settings(shared_settings: SharedSettings, clean_databases: None) -> IngestSe
 
 
 @pytest.fixture
-def settings_without_broker(mongo_url: str, clean_databases: None) -> IngestSettings:
-    """The same, where nothing listens at the broker's address."""
-    return settings_from(
-        SharedSettings(amqp_url=SecretStr("amqp://127.0.0.1:1/"), mongo_url=SecretStr(mongo_url))
-    )
+def desk_settings(amqp_url: str, mongo_url: str, clean_databases: None) -> IngestSettings:
+    """The same, on queues that nobody looks into."""
+    return settings_from(SharedSettings(amqp_url=SecretStr(amqp_url), mongo_url=SecretStr(mongo_url)))
 
 
 def settings_from(shared: SharedSettings, **own: Any) -> IngestSettings:
@@ -174,9 +172,10 @@ async def ingest(settings: IngestSettings, key: str) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def desk(settings_without_broker: IngestSettings, key: str) -> AsyncIterator[Running]:
-    """A running ingest without a broker: to ask what needs none."""
-    async with run_ingest(settings_without_broker, key) as running:
+async def desk(desk_settings: IngestSettings, key: str) -> AsyncIterator[Running]:
+    """A running ingest to ask what can be seen in its answers alone."""
+    async with run_ingest(desk_settings, key) as running:
+        await asyncio.wait_for(running.ingest.bus.ready(), 30)
         yield running
 
 

@@ -224,11 +224,11 @@ async def test_only_json_is_taken(desk: Running, headers: dict[str, str], status
 
 
 async def test_too_many_requests_of_one_key_have_to_wait(
-    settings_without_broker: IngestSettings, register: Register, key: str
+    desk_settings: IngestSettings, register: Register, key: str
 ) -> None:
     """Another key is not held up, and after the time that was told the first one may come again."""
     other = {"Authorization": f"Bearer {await register.make_key(TRANSPORT.id, 'another')}"}
-    limited = settings_from(settings_without_broker, rate_limit="3/2seconds")
+    limited = settings_from(desk_settings, rate_limit="3/2seconds")
     async with run_ingest(limited, key) as running:
 
         async def post(headers: dict[str, str] | None = None) -> httpx.Response:
