@@ -59,7 +59,7 @@ class Delivery(Model):
     revision: Annotated[int, Field(ge=1)]
     outcome: Outcome
     at: At
-    accepted_at: At = Field(description="When the fact was accepted at ingest: start of the end-to-end time.")
+    accepted_at: At = Field(description="When the fact was decided at ingest: start of the end-to-end time.")
     url: str | None = Field(default=None, description="Where people see it.")
     reason: Paragraph | None = Field(
         default=None, description="Why, in Ukrainian, where it isn't plain success."

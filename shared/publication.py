@@ -330,7 +330,9 @@ class Publication(Model):
         description="Channels it goes to, and `mail`: whose outcomes its receipt waits for."
     )
     submitted_at: At
-    accepted_at: At = Field(description="When this revision, or the withdrawal, was accepted.")
+    accepted_at: At = Field(
+        description="When the fact was decided: the revision or withdrawal accepted, or the hour come."
+    )
     released_at: At | None = Field(default=None, description="When it first became public.")
     corrections: tuple[Correction, ...] = Field(
         default=(), description="Public changes since the first release, oldest first."
