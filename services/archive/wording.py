@@ -269,7 +269,7 @@ def steps(record: Record) -> list[Step]:
 
 
 def _step(happening: Happening) -> Step:
-    version = f"версія {happening.revision}"
+    version = f"редакція {happening.revision}"
     if happening.target is None or happening.outcome is None:
         details = [version, *([happening.reason] if happening.reason else [])]
         return Step(happening.at, _DECIDED[happening.fact], Tone.QUIET, details)
