@@ -1,7 +1,5 @@
 """Bringing a local run up and down, with what happens on the screen."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from deploy.local.binaries import find_rabbitmq, install_rabbitmq
 from deploy.local.errors import LocalRunError
-from deploy.local.programs import ROOT, SERVICES, LocalRun, Program
+from deploy.local.programs import LocalRun, Program
 
 READY_SECONDS = 90.0
 
@@ -54,9 +52,7 @@ def bring_up(run: LocalRun, console: Console) -> None:
     """Start what isn't running; returns when all is ready. Raises LocalRunError."""
     if run.rabbit is run.own_rabbit and not find_rabbitmq():
         console.print("RabbitMQ is missing: installing the package rabbitmq-server (some 60 MB) ...")
-        with ThreadPoolExecutor() as threads:
-            threads.submit(_compile)
-            install_rabbitmq(run.log("install"))
+        install_rabbitmq(run.log("install"))
     with steps(console) as shown, ThreadPoolExecutor() as threads:
         servers = [
             threads.submit(_start_server, shown, "rabbitmq", run.rabbit is run.own_rabbit, run),
@@ -68,13 +64,6 @@ def bring_up(run: LocalRun, console: Console) -> None:
         programs = list(run.programs())
         for started in [threads.submit(_start_program, shown, program) for program in programs]:
             started.result()
-
-
-def _compile() -> None:
-    """Read all programs' modules once: on a fresh machine each program would compile them for itself."""
-    modules = [f"services.{service}.app" for service in SERVICES]
-    command = [sys.executable, "-c", f"import {', '.join(modules)}"]
-    subprocess.run(command, check=False, cwd=ROOT, capture_output=True)
 
 
 def _start_server(shown: Steps, name: str, own: bool, run: LocalRun) -> None:
