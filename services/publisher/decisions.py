@@ -36,6 +36,8 @@ class OpenCall(BaseModel):
     rank: int
     creates: bool
     """It was to put something up that wasn't there: made twice, it might stand there twice."""
+    removes: bool = False
+    """It was to take down what stands there."""
     inherits_doubt: bool = False
     """An earlier call may have put something up; kept where the channel is repeatable and isn't asked."""
     state: CallState = CallState.CALLING
@@ -88,6 +90,12 @@ class Entry(BaseModel):
         if call is None:
             return False
         return call.inherits_doubt or (call.creates and call.state is not CallState.FAILED)
+
+    @property
+    def perhaps_gone(self) -> bool:
+        """A call may have taken down what the ledger says is up."""
+        call = self.call
+        return call is not None and call.removes and call.state is not CallState.FAILED
 
 
 @dataclass(frozen=True)
@@ -174,7 +182,8 @@ def decide(entry: Entry, order: Order, *, owner: str, repeatable: bool) -> Actio
         return Nothing()
     if entry.blank and not order.targeted:
         return Remember() if order.rank > LOWEST_RANK else Nothing()
-    if not repeatable and entry.in_doubt:
+    shows = not order.withdrawn and order.refusal is None
+    if not repeatable and (entry.in_doubt or (entry.perhaps_gone and shows)):
         return LookUp()
     return _step(entry, order)
 
@@ -188,7 +197,8 @@ def _step(entry: Entry, order: Order) -> Step | Skip:
         return Withdraw(entry.posted)
     if order.refusal is not None:
         return Withdraw(entry.posted, order.refusal) if up else Skip(order.refusal)
-    return Publish() if entry.posted is None else Update(entry.posted)
+    # Gone or not is known here, except on a repeatable channel, where publishing brings back what is gone.
+    return Publish() if entry.posted is None or entry.perhaps_gone else Update(entry.posted)
 
 
 def outcome_of(entry: Entry, step: Step, left: Posted | None) -> tuple[Outcome, str | None]:
@@ -211,7 +221,7 @@ def looked_up(entry: Entry, found: Posted | None) -> Entry:
     if found is not None:
         return entry.model_copy(update={"posted": found, "call": None})
     # Only a channel that isn't repeatable is asked, and there no doubt is inherited.
-    return failed(entry)
+    return failed(entry).model_copy(update={"posted": None})
 
 
 def failed(entry: Entry) -> Entry:
@@ -234,11 +244,12 @@ def begun(entry: Entry, order: Order, step: Step, event: bytes) -> Entry:
     call = OpenCall(
         rank=order.rank,
         creates=creates,
+        removes=isinstance(step, Withdraw),
         inherits_doubt=entry.in_doubt,
         remembered=before.remembered if before is not None and goes_on else {},
         event=event,
     )
-    return entry.model_copy(update={"call": call})
+    return entry.model_copy(update={"call": call, "posted": None if creates else entry.posted})
 
 
 def recorded(entry: Entry, order: Order, step: Step | Skip | Remember, left: Posted | None) -> Entry:

@@ -100,7 +100,9 @@ class Ledger:
         found = []
         for document in documents:
             channel, _, publication_id = str(document["_id"]).partition(":")
-            found.append((channel, UUID(publication_id), Entry.model_validate(document)))
+            entry = Entry.model_validate(document)
+            if entry.in_doubt or entry.perhaps_gone:
+                found.append((channel, UUID(publication_id), entry))
         return found
 
     async def prepare(self) -> None:

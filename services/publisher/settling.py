@@ -48,7 +48,7 @@ class Doubts:
             if await ledger.get(channel, id) is None:
                 return False
             async with waited_for(ledger, channel, id) as (owner, entry):
-                if entry.call is None or not entry.in_doubt:
+                if entry.call is None or not (entry.in_doubt or entry.perhaps_gone):
                     return False
                 # Sent first: its worker waits for the lease, and cut off here the call is still in doubt.
                 event = decode(entry.call.event)

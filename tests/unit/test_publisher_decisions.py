@@ -278,3 +278,20 @@ def test_an_outcome_still_awaited_is_unconfirmed_with_what_is_awaited() -> None:
     left = Posted(awaiting="Чекаємо на відповідь редакції.")
     outcome = outcome_of(Entry(), Publish(), left)
     assert outcome == (Outcome.UNCONFIRMED, "Чекаємо на відповідь редакції.")
+
+
+def test_what_may_have_been_taken_down_is_not_edited_before_someone_looked() -> None:
+    """A revision that the channel refused took it down, perhaps; the next one puts it up again."""
+    posted = Posted(remote={"id": 1})
+    up = recorded(Entry(), released(1), Publish(), posted)
+    refused = released(2, refusal="задовге")
+    step = decide(up, refused, owner=OWNER, repeatable=False)
+    assert step == Withdraw(posted, "задовге")
+    calling = begun(up, refused, step, b"event")
+    assert decide(calling, refused, owner=OWNER, repeatable=False) == step, "a withdrawal may be repeated"
+    assert decide(calling, released(3), owner=OWNER, repeatable=False) == LookUp()
+    assert decide(calling, released(3), owner=OWNER, repeatable=True) == Publish()
+    gone = looked_up(calling, None)
+    assert decide(gone, released(3), owner=OWNER, repeatable=False) == Publish()
+    still_there = looked_up(calling, posted)
+    assert decide(still_there, released(3), owner=OWNER, repeatable=False) == Update(posted)
