@@ -61,10 +61,9 @@ def list_() -> None:
     async def lines(store: SubscriberStore) -> list[str]:
         found: list[str] = []
         for listed in await store.outlets():
-            people = await store.recipients(listed.outlet.id)
+            people = await store.recipients(listed.id)
             active = sum(one.unsubscribed_at is None for one in people)
-            outlet = listed.outlet
-            found.append(f"{outlet.id}\t{outlet.digest_hour}\t{active}/{len(people)}\t{outlet.name}")
+            found.append(f"{listed.id}\t{listed.digest_time:%H:%M}\t{active}/{len(people)}\t{listed.name}")
         return found
 
     for line in _with_store(lines):
@@ -76,10 +75,10 @@ def show(id: Annotated[str, typer.Argument(help="The outlet's id.")]) -> None:
     """One outlet as YAML, in the format that `import` takes; who unsubscribed is named in comments."""
 
     async def text(store: SubscriberStore) -> str | None:
-        listed = next((one for one in await store.outlets() if one.outlet.id == id), None)
-        if listed is None:
+        outlet = await store.outlet(id)
+        if outlet is None:
             return None
-        document = {"outlets": [listed.outlet.model_dump(mode="json", exclude_defaults=True)]}
+        document = {"outlets": [outlet.model_dump(mode="json", exclude_defaults=True)]}
         gone = [
             f"# unsubscribed {one.unsubscribed_at:%Y-%m-%d}: {one.address}\n"
             for one in await store.recipients(id)

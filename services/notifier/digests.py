@@ -79,9 +79,9 @@ class Digests:
     async def make_due(self, at: datetime) -> None:
         """Make every outlet's last slot at `at`, unless it is made."""
         for listed in await self._subscribers.outlets():
-            slot = last_slot(listed.outlet.digest_time, at)
-            id = digest_id(listed.outlet.id, slot.day.isoformat())
-            if slot.at >= listed.since and self._made.get(listed.outlet.id) != id:
+            slot = last_slot(listed.digest_time, at)
+            id = digest_id(listed.id, slot.day.isoformat())
+            if slot.at >= listed.since and self._made.get(listed.id) != id:
                 await self._make(listed, slot, id)
 
     async def _make(self, listed: ListedOutlet, slot: Slot, id: str) -> None:
@@ -95,10 +95,10 @@ class Digests:
                 fanout = await self._collect(listed, fanout)
             if fanout.phase is Phase.PLANNED:
                 fanout = await dispatch_batches(self._store, self._bus, fanout)
-                _log.info("digest made", outlet=listed.outlet.id, day=str(slot.day), batches=fanout.batches)
+                _log.info("digest made", outlet=listed.id, day=str(slot.day), batches=fanout.batches)
         if fanout.batches == 0:
             await self._reporting.settle(fanout)
-        self._made[listed.outlet.id] = id
+        self._made[listed.id] = id
 
     async def _ours(self, fanout: FanOut) -> bool:
         """Whether this process may work on a digest: it began it, or whoever did has died."""
@@ -108,7 +108,7 @@ class Digests:
         return bool(dead) and await self._store.take_over(fanout.id, owner=self._presence.id, dead=dead[0])
 
     async def _collect(self, listed: ListedOutlet, fanout: FanOut) -> FanOut:
-        people = [one for one in await self._subscribers.active() if one.outlet == listed.outlet.id]
+        people = [one for one in await self._subscribers.active() if one.outlet == listed.id]
         await self._recover(people)
         for one, items in await self._waiting(people):
             mail = _mail(fanout, one)

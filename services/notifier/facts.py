@@ -27,11 +27,11 @@ Facts = Iterator[tuple[str, str]]
 def hour(at: datetime) -> str:
     """`23 листопада 2026 р. о 14:00`, in Kyiv."""
     local = at.astimezone(KYIV)
-    return f"{day(local.date())} о {local:%H:%M}"
+    return f"{day(local.date())} о\N{NO-BREAK SPACE}{local:%H:%M}"
 
 
 def day(on: date) -> str:
-    return format_date(on, "d MMMM y 'р.'", locale="uk")
+    return format_date(on, "d MMMM y\N{NO-BREAK SPACE}'р.'", locale="uk")
 
 
 def short_hour(at: datetime) -> str:

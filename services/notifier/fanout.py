@@ -116,7 +116,8 @@ class FanOuts:
         await self._outlast(event, event.rank)
         before = await self._before(event, released=released)
         decided = plan(event, await self._subscribers.active(), before)
-        await self._store.insert_mails([_mail(fanout, event, planned) for planned in decided.mails])
+        text = fingerprint(publication)
+        await self._store.insert_mails([_mail(fanout, event, text, planned) for planned in decided.mails])
         await self._items.add(publication.id, [one.id for one in decided.digest])
         follows = released if event.fact is Fact.RELEASED else bool(before.reached)
         return await self._planned(fanout, decided, follows=follows)
@@ -216,7 +217,7 @@ def _fanout(event: PublicationEvent) -> FanOut:
     )
 
 
-def _mail(fanout: FanOut, event: PublicationEvent, planned: Planned) -> Mail:
+def _mail(fanout: FanOut, event: PublicationEvent, text: str, planned: Planned) -> Mail:
     publication, recipient = event.data, planned.recipient
     return Mail(
         id=mail_id(fanout.id, recipient.id),
@@ -229,7 +230,7 @@ def _mail(fanout: FanOut, event: PublicationEvent, planned: Planned) -> Mail:
         publication=publication.id,
         rank=event.rank,
         revision=publication.revision,
-        text=fingerprint(publication),
+        text=text,
         embargo=embargo_of(publication) if planned.purpose is Purpose.ADVANCE else "",
         since=planned.since,
         renewed=planned.renewed,

@@ -30,6 +30,7 @@ from shared.vocabulary import KIND_NAMES, Urgency
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _ID = re.compile(r"[0-9a-f]{40}")
 _ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _EOL = "\r\n"
 _PART = b'\r\n--%s\r\nContent-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n%s'
 _LINE = 57  # bytes that make a base64 line of 76
@@ -143,9 +144,8 @@ def _text(header: str, text: str) -> str:
     By the older of the standard library's two encoders: the newer one of Python 3.11 drops spaces
     between words that it encodes one by one.
     """
-    if not text.isprintable():
-        raise ValueError(f"{header} can't hold {text!r}")
-    return f"{header}: {Header(text, 'utf-8', header_name=header).encode(linesep=_EOL)}"
+    line = _CONTROLS.sub(" ", text)
+    return f"{header}: {Header(line, 'utf-8', header_name=header).encode(linesep=_EOL)}"
 
 
 def compose(

@@ -86,9 +86,9 @@ class Mailing:
         self._pool = pool
         self._bus = bus
         self._pace = Pace(settings.mails_per_second)
-        # As many again as there are connections: while one half is on the wire the other half's
-        # `sending` is being recorded. More would leave more in doubt after a crash.
-        self._window = asyncio.Semaphore(settings.smtp_connections * 2)
+        # Beyond what is on the wire: while mails wait for a connection their `sending` is recorded,
+        # many in one write. More would leave more in doubt after a crash.
+        self._window = asyncio.Semaphore(settings.smtp_connections * 4)
         self._live: set[str] = set()
         self._claims = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -79,10 +78,6 @@ class Outlet(Model):
     name: Line
     digest_hour: Hour = "17:00"
     journalists: Annotated[tuple[Journalist, ...], Field(max_length=2_000)] = ()
-
-    @property
-    def digest_time(self) -> time:
-        return time.fromisoformat(self.digest_hour)
 
 
 @dataclass(frozen=True, slots=True)

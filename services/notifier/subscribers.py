@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import cast
 
 from pydantic import TypeAdapter
@@ -19,9 +19,11 @@ _VERSION = "subscribers"
 
 
 class ListedOutlet(Record):
-    """An outlet as the digest needs it."""
+    """An outlet without its journalists, as the digest needs it."""
 
-    outlet: Outlet
+    id: str
+    name: str
+    digest_time: time
     since: datetime
     """When it was first imported: digests of earlier hours were never its."""
 
@@ -132,9 +134,17 @@ class SubscriberStore:
         return gone.deleted_count == 1
 
     async def outlets(self) -> list[ListedOutlet]:
+        """All outlets, by id."""
+        fields = {"outlet.name": 1, "outlet.digest_hour": 1, "since": 1}
         with store_failures():
-            documents = await self._outlets.find().sort("_id", 1).to_list(None)
-        return [ListedOutlet.model_validate(document) for document in documents]
+            documents = await self._outlets.find({}, fields).sort("_id", 1).to_list(None)
+        return [_listed(document) for document in documents]
+
+    async def outlet(self, id: str) -> Outlet | None:
+        """One outlet, as it was imported."""
+        with store_failures():
+            document = await self._outlets.find_one({"_id": id})
+        return None if document is None else Outlet.model_validate(document["outlet"])
 
     async def recipients(self, outlet: str) -> list[Recipient]:
         """Everyone that an outlet lists, those who unsubscribed too."""
@@ -230,6 +240,16 @@ class Subscribers:
                 return
             self._active, self._outlets = await self._store.active(), await self._store.outlets()
             self._version = version
+
+
+def _listed(document: Document) -> ListedOutlet:
+    outlet = cast("Document", document["outlet"])
+    return ListedOutlet(
+        id=str(document["_id"]),
+        name=str(outlet["name"]),
+        digest_time=time.fromisoformat(str(outlet["digest_hour"])),
+        since=cast("datetime", document["since"]),
+    )
 
 
 def _recipient(document: Document) -> Recipient:
