@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -60,8 +61,20 @@ class Post:
     """The rank of the fact it shows."""
 
 
-class Crash(Exception):
-    """The process is gone."""
+class Again(Exception):
+    """The attempt ended without an outcome: the message comes again."""
+
+
+class Fault(Enum):
+    """What a call does instead of answering."""
+
+    NONE = auto()
+    REFUSED = auto()
+    """No effect, and the channel says so."""
+    LOST = auto()
+    """No effect, and no answer."""
+    SILENT = auto()
+    """It took effect, and no answer."""
 
 
 @dataclass
@@ -76,10 +89,12 @@ class World:
     """What was reported: rank, outcome, the report's identity."""
     cut: list[bool] = field(default_factory=list)
     """Whether to die at each coming step; past its end nobody dies."""
+    faults: list[Fault] = field(default_factory=list)
+    """What goes wrong with each coming call; past its end all is well."""
 
     def step(self) -> None:
         if self.cut and self.cut.pop(0):
-            raise Crash
+            raise Again
 
     def handle(self, order: Order) -> None:
         """What `Turn` does, without its servers: each write and call may be the last."""
@@ -106,13 +121,22 @@ class World:
             self.step()
             self.entry = entry = begun(entry, order, action, b"event")
             self.step()
-            left = self.call(action, order)
+            left = self.faulty_call(action, order)
             self.step()
             outcome, _ = outcome_of(entry, action, left)
         delivery = f"{order.rank} {outcome}".encode()
         self.entry = recorded(entry, order, action, left).model_copy(update={"delivery": delivery})
         self.step()
         self.tell(order, outcome, delivery)
+
+    def faulty_call(self, action: Publish | Update | Withdraw, order: Order) -> Posted | None:
+        fault = self.faults.pop(0) if self.faults else Fault.NONE
+        if fault is Fault.NONE:
+            return self.call(action, order)
+        if fault is Fault.SILENT:
+            self.call(action, order)
+        self.entry = failed(self.entry) if fault is Fault.REFUSED else unconfirmed(self.entry, None)
+        raise Again
 
     def call(self, action: Publish | Update | Withdraw, order: Order) -> Posted | None:
         if isinstance(action, Withdraw):
@@ -155,18 +179,19 @@ def histories(draw: st.DrawFn) -> list[Order]:
     st.data(),
     st.booleans(),
     st.lists(st.booleans(), max_size=25),
+    st.lists(st.sampled_from(Fault), max_size=8),
 )
 def test_the_newest_fact_stands_once_whatever_happens(
-    history: list[Order], data: st.DataObject, repeatable: bool, cut: list[bool]
+    history: list[Order], data: st.DataObject, repeatable: bool, cut: list[bool], faults: list[Fault]
 ) -> None:
-    """Duplicates, any order, a crash at any step: one post or none, and it says the newest thing."""
+    """Duplicates, any order, crashes, calls that fail or never answer: one post at most, the newest."""
     waiting = [order for order in history for _ in range(data.draw(st.integers(1, 2)))]
-    world = World(repeatable, cut=cut)
+    world = World(repeatable, cut=cut, faults=faults)
     while waiting:
         order = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
         try:
             world.handle(order)
-        except Crash:
+        except Again:
             waiting.append(order)
         assert len(world.posts) <= 1, "posted twice"
         if world.entry.rank == history[-1].rank:
