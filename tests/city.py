@@ -7,7 +7,6 @@ it can be killed like one.
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,18 +16,11 @@ from typing import Any
 
 import httpx
 
+from deploy.local.ports import free_port
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("ingest", "archive", "publisher", "notifier")
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

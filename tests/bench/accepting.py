@@ -9,6 +9,7 @@ from time import perf_counter
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 
+from deploy.local.ports import free_port
 from tests.bench.load import Client
 from tests.bench.measuring import Benchmark, Beside, Contender, Figures
 from tests.bench.payload import many
@@ -16,7 +17,6 @@ from tests.bench.peers import bare, celery_app
 from tests.bench.pipeline import start_desk
 from tests.bench.scale import Scale
 from tests.bench.stage import AT_ONCE, OUR_QUEUES, Stage
-from tests.city import free_port
 from tests.waiting import eventually
 
 NAME = "acceptance"

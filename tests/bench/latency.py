@@ -11,6 +11,7 @@ from uuid import UUID
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
+from deploy.local.ports import free_port
 from tests.bench.load import Answered, Client
 from tests.bench.measuring import Benchmark, Beside, Contender, Figures
 from tests.bench.payload import many
@@ -18,7 +19,6 @@ from tests.bench.peers import bare, celery_app
 from tests.bench.pipeline import start_celery, start_desk
 from tests.bench.scale import Scale
 from tests.bench.stage import OUR_QUEUES, Documents, Stage, holds
-from tests.city import free_port
 
 NAME = "latency"
 PER_SECOND = 20

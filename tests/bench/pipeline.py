@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import perf_counter
 
+from deploy.local.ports import free_port
 from tests.bench.load import Client
 from tests.bench.measuring import Benchmark, Beside, Contender, Figures
 from tests.bench.payload import many
 from tests.bench.peers import bare, celery_app
 from tests.bench.scale import Scale
 from tests.bench.stage import AT_ONCE, OUR_QUEUES, Documents, Stage, holds
-from tests.city import free_port
 
 NAME = "pipeline"
 

@@ -17,8 +17,9 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
 from deploy.local.node import Server
+from deploy.local.ports import free_port
 from tests.bench.measuring import Failed
-from tests.city import ROOT, City, free_port
+from tests.city import ROOT, City
 from tests.servers import start_mongo, start_rabbit
 
 LOCAL = ROOT / ".local"

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from deploy.local.ports import free_port
 from services.archive.app import build
 from services.archive.reading import Reading
 from services.archive.settings import ArchiveSettings
@@ -25,7 +26,6 @@ from services.archive.store import Received, Store
 from shared.events import Outcome, now
 from shared.mongo import Mongo
 from shared.publication import Fact
-from tests.city import free_port
 from tests.samples import corrected, delivery, fact, publication, withdrawn
 
 KEY = "operator"

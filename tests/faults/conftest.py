@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from deploy.local.ports import free_port
 from deploy.local.servers import MongoNode, RabbitNode
-from tests.city import City, free_port
+from tests.city import City
 from tests.smtp import MailServer, mail_server
 
 OUTLETS = """
