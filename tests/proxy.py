@@ -33,6 +33,8 @@ class Proxy:
     def cut(self, *, reset: bool = False) -> None:
         """End all connections: politely (FIN), or as a crashed host does (RST)."""
         for writer in list(self._writers):
+            if writer.transport.is_closing():
+                continue
             if reset:
                 connection = writer.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -49,7 +49,8 @@ class Ingest:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.emitter.finish()
         await self.bus.stop()
-        self.mongo.close()
+        # The driver waits for its own threads here, up to ten seconds.
+        await asyncio.to_thread(self.mongo.close)
 
     async def _run(self) -> None:
         while not self.outbox.prepared:

@@ -1,0 +1,56 @@
+"""The commands: departments and keys, as an operator uses them."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from shared.mongo import Mongo
+from tests.city import City
+
+
+@pytest.fixture
+def city(tmp_path: Path, amqp_url: str, mongo_url: str, clean_databases: None) -> City:
+    """The environment of the commands; nothing of it runs."""
+    return City(tmp_path, amqp_url, mongo_url, 1)
+
+
+async def test_departments_and_keys_from_first_to_last(city: City, mongo_url: str) -> None:
+    """A key is shown once and kept as a hash; revoked, it stays on the list as such."""
+
+    def run(*arguments: str) -> str:
+        return city.command("services.ingest", *arguments)
+
+    run("departments", "add", "transport", "Управління транспорту")
+    run("departments", "add", "vodokanal", "КП «Луцькводоканал»", "--communal-enterprise")
+    run("departments", "add", "transport", "Управління транспорту та зв’язку")
+    assert run("departments", "list").splitlines() == [
+        "transport  structural_unit  Управління транспорту та зв’язку",
+        "vodokanal  communal_enterprise  КП «Луцькводоканал»",
+    ]
+    key = run("keys", "add", "transport", "--label", "секретар").split()[-1]
+    assert len(key.rsplit("_", 1)[-1]) >= 43 or len(key) >= 43
+    listed = run("keys", "list")
+    assert "transport" in listed
+    assert "секретар" in listed
+    assert "valid" in listed
+    assert key not in listed
+    mongo = Mongo(mongo_url, "ingest")
+    kept = await mongo.database["keys"].find_one({})
+    mongo.close()
+    assert kept is not None
+    assert kept["hash"] == hashlib.sha256(key.encode()).hexdigest()
+    assert key not in str(kept)
+    run("keys", "revoke", listed.split()[0])
+    assert "revoked" in run("keys", "list")
+
+
+def test_what_does_not_exist_is_said_in_a_line(city: City) -> None:
+    for arguments in (
+        ("keys", "add", "nobody"),
+        ("keys", "revoke", "0"),
+        ("departments", "add", "Не латиниця", "Х"),
+    ):
+        with pytest.raises(AssertionError) as refused:
+            city.command("services.ingest", *arguments)
+        assert "Traceback" not in str(refused.value)
