@@ -28,11 +28,13 @@ from services.notifier.subscribers import Subscribers
 from shared.bus import NOTIFIER_MAILS, NOTIFIER_RELEASES, Bus, Consumption, Later
 from shared.events import DeliveryReported, Outcome, PublicationEvent, PublicationScheduled, decode
 from shared.publication import Fact
+from shared.telemetry import logger
 
 PATIENCE = 40.0
 """Seconds to wait for mails of an older fact that are on the wire."""
 
 Event = PublicationEvent | DeliveryReported
+_log = logger(__name__)
 
 
 class FanOuts:
@@ -76,16 +78,18 @@ class FanOuts:
             await self._reporting.settle(fanout)
 
     async def report(self, message: Event, *, reason: str, attempt: int, wait: float | None) -> None:
-        """Tell the receipt that the fan-out itself failed: no mail of it was sent."""
+        """Tell the receipt that the fan-out itself failed: no mail of it was sent. Why is for the log."""
         if isinstance(message, DeliveryReported):
             return
+        _log.warning("the fan-out failed", reason=reason)
         fanout = _fanout(message)
+        what_next = "Чекає рішення оператора." if wait is None else f"Наступна спроба через {wait:g} с."
         event = report(
             fanout.target,
             subject_of(fanout),
             Counts({}),
             outcome=Outcome.FAILED if wait is None else Outcome.RETRYING,
-            reason=f"Розсилку не вдалося підготувати: {reason}"[:2000],
+            reason=f"Розсилку не вдалося підготувати. {what_next}",
             attempt=attempt,
         )
         await self._bus.emit(event)

@@ -18,7 +18,7 @@ from services.notifier.records import Mail, MailBatch, MailState, read_batch
 from services.notifier.reporting import Reporting
 from services.notifier.settings import Settings
 from services.notifier.smtp import Answer, ServerTrouble, SmtpPool, Verdict
-from services.notifier.store import Store
+from services.notifier.store import Claimed, Store
 from services.notifier.subscribers import SubscriberStore
 from shared.bus import NOTIFIER_MAILS, Bus, Consumption, Later
 from shared.events import PublicationEvent, new_id, now
@@ -91,6 +91,7 @@ class Mailing:
         self._window = asyncio.Semaphore(settings.smtp_connections * 4)
         self._live: set[str] = set()
         self._claims = asyncio.Lock()
+        self._claiming_now: set[asyncio.Task[Claimed]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -116,11 +117,7 @@ class Mailing:
         dead: list[str] = []
         while True:
             with self._claiming() as (claim, tasks):
-                # One at a time: a claim begun before another is live would take it for abandoned.
-                async with self._claims:
-                    claimed = await self._store.claim(
-                        batch.mails, owner=self._presence.id, claim=claim, dead=dead, live=self._live
-                    )
+                claimed = await self._claim(batch.mails, claim, dead)
                 if claimed.mails:
                     run = _Run(until, await self._maker(claimed.mails), tasks)
                     await self._send_all(run, claimed.mails)
@@ -163,6 +160,24 @@ class Mailing:
         for task in self._tasks:
             task.cancel()
 
+    async def _claim(self, ids: Sequence[str], claim: str, dead: Sequence[str]) -> Claimed:
+        """Claim, one at a time and to the end.
+
+        A claim takes what no live one holds: one that began before another, or that ran on after its
+        handler was cancelled, would take the other's mails for abandoned.
+        """
+
+        async def alone() -> Claimed:
+            async with self._claims:
+                return await self._store.claim(
+                    ids, owner=self._presence.id, claim=claim, dead=dead, live=self._live
+                )
+
+        task = asyncio.create_task(alone())
+        self._claiming_now.add(task)
+        task.add_done_callback(self._claiming_now.discard)
+        return await asyncio.shield(task)
+
     @contextmanager
     def _claiming(self) -> Iterator[tuple[str, list[asyncio.Task[None]]]]:
         """A new claim, live until the last of its tasks has ended, which may be after its handler."""
@@ -197,9 +212,9 @@ class Mailing:
     async def _deliver(self, run: _Run, mail: Mail) -> None:
         """Send one mail and record how it ended; put it back where it isn't begun."""
         try:
-            if not self._to_stop(run):
-                await self._pace.wait()
             async with self._window:
+                if not self._to_stop(run):
+                    await self._pace.wait()
                 if self._to_stop(run):
                     await self._record(mail, MailState.QUEUED)
                     return

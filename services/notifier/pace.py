@@ -12,9 +12,11 @@ class Pace:
 
     async def wait(self) -> None:
         """Return when it is the caller's turn; callers come in the order in which they asked."""
-        if not self._interval:
-            return
-        clock = asyncio.get_running_loop().time
-        turn = max(clock(), self._next)
+        if self._interval:
+            await asyncio.sleep(self.take_turn(asyncio.get_running_loop().time()))
+
+    def take_turn(self, now: float) -> float:
+        """Take the next turn that is free at `now`; return the seconds until it comes."""
+        turn = max(now, self._next)
         self._next = turn + self._interval
-        await asyncio.sleep(turn - clock())
+        return turn - now

@@ -1,4 +1,8 @@
-"""A few kept connections to the mail server, and what its answers mean."""
+"""A few kept connections to the mail server, and what its answers mean.
+
+An answer that never came leaves a mail in doubt. SMTP lets nobody look it up and has the sender try
+again (RFC 5321, 4.5.4.1); the same Message-ID lets the recipient's side drop the second one.
+"""
 
 import asyncio
 import socket

@@ -42,7 +42,7 @@ class Store:
             await self._mails.create_index("fanout")
             await self._mails.create_index("publication")
             await self._fanouts.create_index("publication")
-            await self._fanouts.create_index("at", partialFilterExpression={"emitted": False})
+            await self._fanouts.create_index("emitted", partialFilterExpression={"emitted": False})
 
     # Publications
 
