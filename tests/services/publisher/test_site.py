@@ -136,7 +136,9 @@ async def test_what_was_never_public_shows_nothing_and_is_skipped(
 async def test_a_redelivery_sends_the_same_report_and_rewrites_nothing(
     start: Start, desk: Desk, site_root: Path
 ) -> None:
-    await start()
+    publisher = await start()
+    await publisher.ready()
+    await rebuilt(publisher)
     event = fact(publication())
     await desk.emit(event)
     await desk.reported(1)
@@ -293,6 +295,8 @@ async def test_a_lost_folder_is_made_again_from_the_database(
 ) -> None:
     """By the command, and by the next start alone; byte for byte the same site."""
     publisher = await start()
+    await publisher.ready()
+    await rebuilt(publisher)
     gone = publication(content={"title": "Відкликана"})
     events = [
         fact(publication()),
