@@ -83,6 +83,8 @@ def revise(
         raise Refused("It was withdrawn; nothing follows a withdrawal.")
     if content.kind != old.kind:
         raise Refused(f"The kind stays what it was: {old.kind}.", field="kind")
+    if before.state is not State.RELEASED:
+        content = _at_its_hour(old.content, content)
     revision = old.revision + 1
     fields: dict[str, object] = {"revision": revision, "content": content, "accepted_at": at}
     if before.state is State.RELEASED:
@@ -125,6 +127,13 @@ def _state(content: Content, at: datetime) -> tuple[State, datetime | None]:
     if content.release_at is not None and content.release_at > at:
         return State.SCHEDULED, content.release_at
     return State.RELEASED, None
+
+
+def _at_its_hour(old: Content, new: Content) -> Content:
+    """Left out, the hour stays: no embargo may end because a field was forgotten. A past hour ends it."""
+    if new.release_at is not None or new.embargo_until is not None:
+        return new
+    return new.model_copy(update={"release_at": old.release_at, "embargo_until": old.embargo_until})
 
 
 def _hours_unchanged(old: Content, new: Content) -> None:

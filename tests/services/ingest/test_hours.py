@@ -67,6 +67,19 @@ async def test_before_its_hour_a_revision_is_no_correction(ingest: Running, hear
     assert [each.revision for each in (await heard.latest(id)).data.corrections] == [5]
 
 
+@pytest.mark.parametrize(("field", "fact"), [("release_at", "scheduled"), ("embargo_until", "advance")])
+async def test_no_hour_ends_because_a_revision_forgot_it(
+    ingest: Running, heard: Heard, field: str, fact: str
+) -> None:
+    hour = hence(hours=1)
+    id = (await ingest.submit(**{field: hour}))["id"]
+    accepted(await ingest.revise(id, 1, title="Без години"))
+    await heard_of(heard, id, (fact, 1), (fact, 2))
+    latest = (await heard.latest(id)).data
+    assert not latest.was_released
+    assert getattr(latest.content, field).isoformat()[:19] == hour[:19]
+
+
 async def test_an_earlier_hour_takes_the_place_of_the_later_one(ingest: Running, heard: Heard) -> None:
     id = (await ingest.submit(embargo_until=hence(hours=1)))["id"]
     accepted(await ingest.revise(id, 1, embargo_until=hence(seconds=1.5)))
