@@ -93,6 +93,14 @@ class Mongo:
         with store_failures():
             await self.database.command("ping")
 
+    async def health(self) -> str | None:
+        """None where a primary answers, else what ails it."""
+        try:
+            await self.ping()
+        except StoreUnavailable as error:
+            return str(error)
+        return None
+
     def close(self) -> None:
         self._client.close()
 

@@ -48,7 +48,7 @@ class Archive:
 
     def checks(self) -> dict[str, Check]:
         """What must be well for the service to be ready."""
-        return {"bus": self._bus_ails, "mongo": self._mongo_ails, "indexes": self._indexes_ail}
+        return {"bus": self.bus.health, "mongo": self.mongo.health, "indexes": self._indexes_ail}
 
     async def _prepare(self) -> None:
         while True:
@@ -59,16 +59,6 @@ class Archive:
                 await asyncio.sleep(INDEXES_AGAIN)
             else:
                 return
-
-    async def _bus_ails(self) -> str | None:
-        return None if await self.bus.connected() else "not connected"
-
-    async def _mongo_ails(self) -> str | None:
-        try:
-            await self.mongo.ping()
-        except StoreUnavailable as error:
-            return str(error)
-        return None
 
     async def _indexes_ail(self) -> str | None:
         preparing = self._preparing

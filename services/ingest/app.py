@@ -77,11 +77,9 @@ class Ingest:
 
     async def store_health(self) -> str | None:
         """The database, and the indexes that idempotency rests on."""
-        try:
-            await self.mongo.ping()
-        except StoreUnavailable as error:
-            return str(error)
-        return None if self.outbox.prepared else "its indexes are not made yet"
+        if not self.outbox.prepared:
+            return "its indexes are not made yet"
+        return await self.mongo.health()
 
     async def relay_health(self) -> str | None:
         """The loops must never end."""
@@ -96,8 +94,10 @@ def build(settings: IngestSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await ingest.start()
-        yield
-        await ingest.stop()
+        try:
+            yield
+        finally:
+            await ingest.stop()
 
     app = make_app(
         "Visnyk: ingest",

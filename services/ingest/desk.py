@@ -210,7 +210,7 @@ def routes(desk: Desk, admission: Admission) -> APIRouter:
         "/{id}", status_code=202, summary="Make the next revision", openapi_extra=request_body("Revision")
     )
     async def revise(request: Request, department: Annotated[Department, who], id: UUID) -> JSONResponse:
-        """Replaces the whole publication, but for its hour: left out, that stays."""
+        """Replaces the whole publication, but for its hour: left out, that stays; one in the past ends it."""
         return await desk.revise(request, department, id)
 
     @router.post(

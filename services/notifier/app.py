@@ -121,16 +121,6 @@ class Notifier:
                 OLDEST_OPEN.set((now() - oldest).total_seconds() if oldest else 0)
             await asyncio.sleep(HOUSEKEEPING_EVERY)
 
-    async def bus_ails(self) -> str | None:
-        return None if await self.bus.connected() else "not connected"
-
-    async def mongo_ails(self) -> str | None:
-        try:
-            await self.mongo.ping()
-        except StoreUnavailable as error:
-            return str(error)
-        return None
-
     async def loops_ail(self) -> str | None:
         """Every loop has to run; that of coming up, until it is through."""
         wanted = ("presence", "digests", "housekeeping")
@@ -154,7 +144,7 @@ def build(settings: Settings) -> FastAPI:
         "Visnyk: notifier",
         description="Brings publications to the media by mail.",
         lifespan=lifespan,
-        checks={"bus": notifier.bus_ails, "mongo": notifier.mongo_ails, "loops": notifier.loops_ail},
+        checks={"bus": notifier.bus.health, "mongo": notifier.mongo.health, "loops": notifier.loops_ail},
     )
     app.state.notifier = notifier
     app.include_router(routes(settings, notifier.people))

@@ -15,7 +15,7 @@ from services.publisher.ledger import LEASE, Ledger
 from services.publisher.settings import PublisherSettings
 from services.publisher.worker import Worker
 from shared.bus import Bus
-from shared.mongo import Database, Mongo, StoreUnavailable
+from shared.mongo import Database, Mongo
 from shared.settings import SharedSettings
 from shared.web import Check, make_app
 
@@ -86,18 +86,8 @@ class Publisher:
 
     def checks(self) -> dict[str, Check]:
         """What must be well for the service to be ready."""
-        own: dict[str, Check] = {"bus": self._bus_ails, "mongo": self._mongo_ails}
+        own: dict[str, Check] = {"bus": self.bus.health, "mongo": self.mongo.health}
         return own | {f"channel {name}": worker.health for name, worker in self.workers.items()}
-
-    async def _bus_ails(self) -> str | None:
-        return None if await self.bus.connected() else "not connected"
-
-    async def _mongo_ails(self) -> str | None:
-        try:
-            await self.mongo.ping()
-        except StoreUnavailable as error:
-            return str(error)
-        return None
 
 
 def build(settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> FastAPI:

@@ -104,6 +104,10 @@ class Bus:
             BUS_CONNECTED.labels(name).set(state)
         return all(states)
 
+    async def health(self) -> str | None:
+        """None where the connections stand, else what ails them."""
+        return None if await self.connected() else "not connected"
+
     async def emit(self, event: PublicationEvent | DeliveryReported) -> None:
         """Put an event on the bus; return when the broker has it safe.
 
