@@ -77,6 +77,11 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     return body
 
 
+def rank(event: PublicationEvent) -> int:
+    """What events of one publication are sorted by."""
+    return event.rank
+
+
 @dataclass
 class Heard:
     """What the archive's queue was given: every fact of every publication comes there."""
@@ -95,13 +100,16 @@ class Heard:
         return self.events
 
     async def of(self, id: str) -> list[tuple[str, int]]:
-        """Fact and revision of the events heard of a publication, each event once."""
+        """Fact and revision of what was heard of a publication, each event once, by rank.
+
+        The bus promises no order: what was left over may come after what was accepted later.
+        """
         events = {event.id: event for event in await self.more() if event.subject == UUID(id)}
-        return [(str(event.fact), event.data.revision) for event in events.values()]
+        return [(str(event.fact), event.data.revision) for event in sorted(events.values(), key=rank)]
 
     async def latest(self, id: str) -> PublicationEvent:
-        """The event of a publication that was heard last."""
-        return [event for event in await self.more() if event.subject == UUID(id)][-1]
+        """The event of a publication that stands in the end."""
+        return max((event for event in await self.more() if event.subject == UUID(id)), key=rank)
 
     def times(self) -> Counter[UUID]:
         """How often each event was heard."""
