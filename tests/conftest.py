@@ -45,6 +45,11 @@ async def shared_settings(amqp_url: str, mongo_url: str) -> SharedSettings:
 @pytest.fixture
 async def clean_databases(mongo_url: str) -> None:
     """Drop what earlier tests left in the services' databases."""
+    await drop_databases(mongo_url)
+
+
+async def drop_databases(mongo_url: str) -> None:
+    """Leave nothing of what the services stored."""
     for name in ("ingest", "archive", "publisher", "notifier"):
         mongo = Mongo(mongo_url, name)
         await mongo.database.client.drop_database(name)
