@@ -126,6 +126,8 @@ class SmtpPool:
         self._slots = asyncio.Semaphore(settings.smtp_connections)
         self._idle: list[_Connection] = []
         self._open = 0
+        SMTP_CONNECTIONS.labels("idle").set_function(lambda: len(self._idle))
+        SMTP_CONNECTIONS.labels("busy").set_function(lambda: self._open - len(self._idle))
 
     async def send(self, recipient: str, message: bytes) -> Answer:
         """Hand over one mail, whose lines end with CRLF.
@@ -162,7 +164,6 @@ class SmtpPool:
     @asynccontextmanager
     async def _connection(self, kept: _Connection | None) -> AsyncIterator[_Connection]:
         connection = kept or await self._connect()
-        self._show()
         try:
             yield connection
         except BaseException:
@@ -175,7 +176,6 @@ class SmtpPool:
                 self._idle.append(connection)
             else:
                 self._closed()
-            self._show()
 
     async def _connect(self) -> _Connection:
         settings = self._settings
@@ -202,10 +202,6 @@ class SmtpPool:
     def _closed(self) -> None:
         self._open -= 1
 
-    def _show(self) -> None:
-        SMTP_CONNECTIONS.labels("idle").set(len(self._idle))
-        SMTP_CONNECTIONS.labels("busy").set(self._open - len(self._idle))
-
     async def close_idle(self, longer_than: float = IDLE) -> None:
         """Say goodbye on connections that nobody used for so many seconds."""
         before = asyncio.get_running_loop().time() - longer_than
@@ -217,7 +213,6 @@ class SmtpPool:
             except (SMTPException, OSError):
                 connection.client.close()
             self._closed()
-        self._show()
 
 
 class _Stale(Exception):
