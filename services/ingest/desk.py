@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.ingest.admission import Admission
@@ -159,13 +158,13 @@ class Desk:
         self._emitter.soon(step)
         publication = step.submission.publication
         ACCEPTED.labels(publication.kind, operation).inc()
-        with log_context(step.event.log_context()):
-            _log.info(
-                "accepted",
-                operation=operation,
-                revision=publication.revision,
-                department=publication.department.id,
-            )
+        _log.info(
+            "accepted",
+            operation=operation,
+            revision=publication.revision,
+            department=publication.department.id,
+            **step.event.log_context(),
+        )
         return self._respond(publication.id, publication.revision)
 
     def _respond(self, id: UUID, revision: int) -> JSONResponse:
@@ -198,20 +197,19 @@ def _conflict(refused: Refused) -> Problem:
 def routes(desk: Desk, admission: Admission) -> APIRouter:
     """The routes, each of which asks first who calls."""
     router = APIRouter(prefix="/v1/publications", tags=["publications"], responses=ANSWERS)
-    who = Depends(admission)
 
     @router.post(
         "", status_code=202, summary="Hand in a publication", openapi_extra=request_body("Submission")
     )
-    async def submit(request: Request, department: Annotated[Department, who]) -> JSONResponse:
-        return await desk.submit(request, department)
+    async def submit(request: Request) -> JSONResponse:
+        return await desk.submit(request, await admission.department(request))
 
     @router.put(
         "/{id}", status_code=202, summary="Make the next revision", openapi_extra=request_body("Revision")
     )
-    async def revise(request: Request, department: Annotated[Department, who], id: UUID) -> JSONResponse:
+    async def revise(request: Request, id: UUID) -> JSONResponse:
         """Replaces the whole publication, but for its hour: left out, that stays; one in the past ends it."""
-        return await desk.revise(request, department, id)
+        return await desk.revise(request, await admission.department(request), id)
 
     @router.post(
         "/{id}/withdrawal",
@@ -219,7 +217,7 @@ def routes(desk: Desk, admission: Admission) -> APIRouter:
         summary="Take it back for good",
         openapi_extra=request_body("WithdrawalRequest"),
     )
-    async def withdraw(request: Request, department: Annotated[Department, who], id: UUID) -> JSONResponse:
-        return await desk.withdraw(request, department, id)
+    async def withdraw(request: Request, id: UUID) -> JSONResponse:
+        return await desk.withdraw(request, await admission.department(request), id)
 
     return router

@@ -35,24 +35,23 @@ class Emitter:
         """Emit the step's event as soon as a slot is free."""
         if len(self._tasks) >= QUEUE_MOST:
             return
-        task = asyncio.create_task(self._emit(step.event))
+        task = asyncio.create_task(self._emit(step.event, step.body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _emit(self, event: PublicationEvent) -> None:
-        with log_context(event.log_context()):
-            try:
-                async with self._slots:
-                    await self._bus.emit(event)
-                await self._outbox.emitted(event.subject, event.id)
-            except BusUnavailable as error:
-                _log.warning("left to the relay", reason=str(error))
-                with suppress(StoreUnavailable):
-                    await self._outbox.give_back(event.subject)
-            except StoreUnavailable as error:
-                _log.warning("emitted, but not marked so; the relay will emit it again", reason=str(error))
-            except Exception:  # noqa: BLE001  # the relay tries again, and says it again
-                _log.exception("left to the relay")
+    async def _emit(self, event: PublicationEvent, body: bytes) -> None:
+        try:
+            async with self._slots:
+                await self._bus.emit_encoded(body, event)
+            await self._outbox.emitted(event.subject, event.id)
+        except BusUnavailable as error:
+            _log.warning("left to the relay", reason=str(error), **event.log_context())
+            with suppress(StoreUnavailable):
+                await self._outbox.give_back(event.subject)
+        except StoreUnavailable as error:
+            _log.warning("the relay will emit it again", reason=str(error), **event.log_context())
+        except Exception:  # noqa: BLE001  # the relay tries again, and says it again
+            _log.exception("left to the relay", **event.log_context())
 
     async def finish(self) -> None:
         """Wait for what is under way, but not for a broker that is away."""

@@ -77,6 +77,7 @@ def request_body(schema: str) -> dict[str, Any]:
         "schema": {"type": "string", "pattern": '^"[1-9][0-9]{0,8}"$'},
     }
     return {
+        "security": [{"key": []}],
         "parameters": [key, seen] if schema == "Revision" else [key],
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}},
     }
@@ -99,6 +100,9 @@ def describe(app: FastAPI) -> None:
                 schema = adapter.json_schema(ref_template=_REFS)
                 schemas |= schema.pop("$defs", {})
                 schemas[name] = schema
+            described["components"]["securitySchemes"] = {
+                "key": {"type": "http", "scheme": "bearer", "description": "A department's key."}
+            }
             schemas["ProblemDetails"] = ProblemDetails.model_json_schema(ref_template=_REFS)
             app.openapi_schema = described
         return app.openapi_schema

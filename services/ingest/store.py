@@ -229,7 +229,7 @@ def _state(step: Step) -> Document:
 
 
 def _pending(step: Step) -> Document:
-    return {"id": step.event.id, "since": step.event.time, "body": step.event.encode().decode()}
+    return {"id": step.event.id, "since": step.event.time, "body": step.body.decode()}
 
 
 def _answer(step: Step, keyed: Keyed) -> Document:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -54,6 +55,11 @@ class Step:
 
     submission: Submission
     event: PublicationEvent
+
+    @cached_property
+    def body(self) -> bytes:
+        """The event, encoded."""
+        return self.event.encode()
 
 
 def accept(
