@@ -11,7 +11,7 @@ import pytest
 from services.ingest.keys import Register
 from services.ingest.reading import BODY_LIMIT
 from services.ingest.settings import IngestSettings
-from shared.events import now
+from shared.events import new_id, now
 from shared.mongo import Mongo
 from shared.vocabulary import Kind, Topic
 from tests.samples import TRANSPORT, submission
@@ -35,7 +35,7 @@ async def test_without_a_valid_key_nothing_is_read(desk: Running, register: Regi
         headers = {} if authorization is None else {"Authorization": authorization}
         for request in (
             desk.client.build_request("POST", "/v1/publications", content=b"{", headers=headers),
-            desk.client.build_request("PUT", "/v1/publications/1", json={}, headers=headers),
+            desk.client.build_request("PUT", f"/v1/publications/{new_id()}", json={}, headers=headers),
         ):
             answer = await desk.client.send(request)
             problem(answer, 401)
