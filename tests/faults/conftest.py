@@ -2,14 +2,18 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
 from deploy.local.ports import free_port
 from deploy.local.servers import MongoNode, RabbitNode
+from shared.bus.topology import parked_name, queues, wait_name
 from tests.city import City
 from tests.smtp import MailServer, mail_server
+from tests.waiting import eventually
 
 OUTLETS = """
 outlets:
@@ -71,4 +75,18 @@ async def city(founded: City, rabbit: RabbitNode, mongod: MongoNode, smtp: MailS
             await asyncio.to_thread(node.start)
     founded.start(*founded.missing())
     await founded.ready()
+    await eventually(partial(registered, rabbit, founded))
     return founded
+
+
+async def registered(rabbit: RabbitNode, city: City) -> bool:
+    """Whether the registration of every queue is on disk.
+
+    RabbitMQ 3.10 writes it up to a second after the declaration was confirmed; a queue whose node is
+    killed before that never gets a leader again.
+    """
+    on_disk = b"".join(file.read_bytes() for file in rabbit.folder.glob("data/**/names.dets"))
+    consumed = [queue.name for queue in queues(["site"])]
+    waiting = [wait_name(float(delay)) for delay in city.retry_ladder.split(",")]
+    names = (*consumed, *map(parked_name, consumed), *waiting)
+    return all(re.search(rb"(?<!parked\.)" + re.escape(name.encode()), on_disk) for name in names)
