@@ -7,7 +7,7 @@ within a version; anything else makes a new version, which readers of the old on
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 import uuid_utils
@@ -98,11 +98,8 @@ class _CloudEvent(Model):
 
 
 class _PublicationEvent(_CloudEvent):
+    fact: ClassVar[Fact]
     data: Publication
-
-    @property
-    def fact(self) -> Fact:
-        raise NotImplementedError
 
     @property
     def rank(self) -> int:
@@ -116,41 +113,29 @@ class _PublicationEvent(_CloudEvent):
 class PublicationScheduled(_PublicationEvent):
     """Accepted for a later hour, so that its receipt exists."""
 
+    fact: ClassVar[Fact] = Fact.SCHEDULED
     type: Literal["ua.visnyk.publication.scheduled.v1"] = "ua.visnyk.publication.scheduled.v1"
-
-    @property
-    def fact(self) -> Fact:
-        return Fact.SCHEDULED
 
 
 class PublicationAdvance(_PublicationEvent):
     """Under embargo: accredited media may have it now, nobody may publish it before the hour."""
 
+    fact: ClassVar[Fact] = Fact.ADVANCE
     type: Literal["ua.visnyk.publication.advance.v1"] = "ua.visnyk.publication.advance.v1"
-
-    @property
-    def fact(self) -> Fact:
-        return Fact.ADVANCE
 
 
 class PublicationReleased(_PublicationEvent):
     """Public from now on, or corrected since."""
 
+    fact: ClassVar[Fact] = Fact.RELEASED
     type: Literal["ua.visnyk.publication.released.v1"] = "ua.visnyk.publication.released.v1"
-
-    @property
-    def fact(self) -> Fact:
-        return Fact.RELEASED
 
 
 class PublicationWithdrawn(_PublicationEvent):
     """Taken back, with the public reason."""
 
+    fact: ClassVar[Fact] = Fact.WITHDRAWN
     type: Literal["ua.visnyk.publication.withdrawn.v1"] = "ua.visnyk.publication.withdrawn.v1"
-
-    @property
-    def fact(self) -> Fact:
-        return Fact.WITHDRAWN
 
 
 class DeliveryReported(_CloudEvent):
