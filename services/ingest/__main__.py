@@ -34,14 +34,23 @@ def main(context: typer.Context) -> None:
 @app.command()
 def serve() -> None:
     """Take publications until told to stop."""
-    settings = IngestSettings()
+    settings = _settings()
     configure_logging("ingest", settings.log_level)
     serve_app(build(settings), host=settings.host, port=settings.port)
 
 
+def _settings() -> IngestSettings:
+    try:
+        return IngestSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        _fail(f"{first['loc'][0]}: {first['msg']}")
+
+
 def _with_register(work: Callable[[Register], Awaitable[T]]) -> T:
+    settings = _settings()
+
     async def run() -> T:
-        settings = IngestSettings()
         mongo = Mongo(settings.mongo_url.get_secret_value(), settings.database)
         try:
             register = Register(mongo.database)

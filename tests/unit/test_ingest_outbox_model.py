@@ -179,10 +179,13 @@ class Submissions(RuleBasedStateMachine):
             assert len({event.id for event in pair.events}) == len(pair.events)
 
 
+SOAK = bool(os.environ.get("SOAK"))
 TestSubmissions = Submissions.TestCase
 TestSubmissions.settings = settings(
-    max_examples=2_000 if os.environ.get("SOAK") else 100,
+    max_examples=2_000 if SOAK else 100,
     stateful_step_count=30,
     deadline=None,
+    derandomize=not SOAK,
+    database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.ports import free_port
 from shared.mongo import Mongo
 from tests.city import City
 
@@ -45,12 +46,29 @@ async def test_departments_and_keys_from_first_to_last(city: City, mongo_url: st
     assert "revoked" in run("keys", "list")
 
 
+def refused(city: City, *arguments: str) -> str:
+    """What a command that fails says."""
+    with pytest.raises(AssertionError) as failure:
+        city.command("services.ingest", *arguments)
+    return str(failure.value)
+
+
 def test_what_does_not_exist_is_said_in_a_line(city: City) -> None:
-    for arguments in (
-        ("keys", "add", "nobody"),
-        ("keys", "revoke", "0"),
-        ("departments", "add", "Не латиниця", "Х"),
-    ):
-        with pytest.raises(AssertionError) as refused:
-            city.command("services.ingest", *arguments)
-        assert "Traceback" not in str(refused.value)
+    for arguments in (("keys", "add", "nobody"), ("keys", "revoke", "0")):
+        assert "\ningest: no " in "\n" + refused(city, *arguments)
+    assert "Traceback" not in refused(city, "departments", "add", "Не латиниця", "Х")
+
+
+def test_a_database_that_is_away_is_said_in_a_line(city: City) -> None:
+    city.mongo_url = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"
+    said = refused(city, "keys", "list")
+    assert said.startswith("ingest: the database does not answer")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [(), ("keys", "list")])
+def test_a_setting_that_makes_no_sense_is_named_in_a_line(city: City, command: tuple[str, ...]) -> None:
+    city.more = {"INGEST_RATE_LIMIT": "often"}
+    said = refused(city, *command)
+    assert said.startswith("ingest: INGEST_RATE_LIMIT: ")
+    assert "Traceback" not in said

@@ -94,6 +94,25 @@ async def test_what_is_accepted_without_a_broker_comes_when_it_is_back(
     await eventually(nothing_waits)
 
 
+async def test_a_start_without_a_broker_takes_publications_all_the_same(
+    settings: IngestSettings, key: str, rabbit_proxy: Proxy, heard: Heard
+) -> None:
+    """It is ready at once; the broker comes later, and hears of it all."""
+    await rabbit_proxy.refuse()
+    url = behind(settings.amqp_url.get_secret_value(), rabbit_proxy.port, "heartbeat=1")
+    async with run_ingest(settings.model_copy(update={"amqp_url": url}), key) as running:
+        ids = [(await running.submit())["id"] for _ in range(5)]
+
+        async def ready() -> bool:
+            return (await running.client.get("/health/ready")).status_code == 200
+
+        await eventually(ready)
+        assert await heard.more() == []
+        await rabbit_proxy.open()
+        await all_heard(heard, ids)
+    assert len(heard.times()) == 5
+
+
 async def test_a_broker_that_hangs_holds_up_nobody(
     fragile: Running, rabbit_proxy: Proxy, heard: Heard
 ) -> None:

@@ -60,66 +60,95 @@ async def test_a_key_revoked_in_use_is_refused_soon(desk: Running, register: Reg
     await eventually(refused, every=0.5)
 
 
-@pytest.mark.parametrize(
-    ("kind", "change", "field", "allowed"),
-    [
-        ("news", {"title": None}, "title", None),
-        ("news", {"topics": ["weather"]}, "topics.0", [str(topic) for topic in Topic]),
-        ("news", {"covers": ["parliament"]}, "covers.0", None),
-        ("news", {"urgency": "very"}, "urgency", None),
-        ("news", {"kind": "poem"}, "kind", [str(kind) for kind in Kind]),
-        ("news", {"kind": None}, "kind", [str(kind) for kind in Kind]),
-        ("news", {"contact": {"name": "Х", "email": "не пошта"}}, "contact.email", None),
-        ("news", {"release_at": "завтра"}, "release_at", None),
-        ("news", {"release_at": "2026-11-22T10:00:00"}, "release_at", None),
-        ("news", {"headline": "Х"}, "headline", None),
-        ("news", {"channels": ["telegram"]}, "channels", ["site"]),
-        ("news", {"body": "рядок\u0000"}, "body", None),
-        ("event", {"event": {}}, "event.starts_at", None),
-        ("event", {"event": None}, "event", None),
-        (
-            "event",
-            {
-                "event": {
-                    "starts_at": "2027-01-02T10:00:00Z",
-                    "ends_at": "2027-01-01T10:00:00Z",
-                    "place": "Театральний майдан",
-                }
-            },
-            "event.ends_at",
-            None,
-        ),
-        (
-            "regulatory_act",
-            {"act": {"issuer": "parliament", "title": "Х", "normative": True, "draft": True}},
-            "act.issuer",
-            ["city_council", "executive_committee", "mayor"],
-        ),
-        (
-            "news",
-            {"release_at": "2027-01-02T10:00:00Z", "embargo_until": "2027-01-02T10:00:00Z"},
-            "release_at",
-            None,
-        ),
-    ],
-)
-async def test_a_field_that_does_not_fit_is_named(
-    desk: Running, kind: str, change: dict[str, Any], field: str, allowed: list[str] | None
-) -> None:
+UNFIT: list[tuple[str, dict[str, Any], str, list[str] | None]] = [
+    ("news", {"title": None}, "title", None),
+    ("news", {"topics": ["weather"]}, "topics.0", [str(topic) for topic in Topic]),
+    ("news", {"covers": ["parliament"]}, "covers.0", None),
+    ("news", {"urgency": "very"}, "urgency", None),
+    ("news", {"kind": "poem"}, "kind", [str(kind) for kind in Kind]),
+    ("news", {"kind": None}, "kind", [str(kind) for kind in Kind]),
+    ("news", {"contact": {"name": "Х", "email": "не пошта"}}, "contact.email", None),
+    ("news", {"release_at": "завтра"}, "release_at", None),
+    ("news", {"release_at": "2026-11-22T10:00:00"}, "release_at", None),
+    ("news", {"headline": "Х"}, "headline", None),
+    ("news", {"channels": ["telegram"]}, "channels", ["site"]),
+    ("news", {"body": "рядок\u0000"}, "body", None),
+    ("event", {"event": {}}, "event.starts_at", None),
+    ("event", {"event": None}, "event", None),
+    (
+        "event",
+        {
+            "event": {
+                "starts_at": "2027-01-02T10:00:00Z",
+                "ends_at": "2027-01-01T10:00:00Z",
+                "place": "Театральний майдан",
+            }
+        },
+        "event.ends_at",
+        None,
+    ),
+    ("event", {"act": {}}, "act", None),
+    ("broadcast", {"broadcast": None}, "broadcast", None),
+    ("broadcast", {"broadcast": {"station": "Аверс"}}, "broadcast.series", None),
+    (
+        "broadcast",
+        {
+            "broadcast": {
+                "series": "Місто",
+                "station": "Аверс",
+                "medium": "telepathy",
+                "airs_at": "2027-01-02T10:00:00Z",
+                "state": "lost",
+            }
+        },
+        "broadcast.medium",
+        ["tv", "radio", "online"],
+    ),
+    ("interview", {"speaker": {"post": "міський голова"}}, "speaker.name", None),
+    ("explainer", {"explains": "рішення"}, "explains", None),
+    (
+        "regulatory_act",
+        {"act": {"issuer": "mayor", "title": "Х", "normative": True}},
+        "act.adopted_on",
+        None,
+    ),
+    (
+        "regulatory_act",
+        {"act": {"issuer": "mayor", "title": "Х", "normative": "так"}},
+        "act.normative",
+        None,
+    ),
+    (
+        "regulatory_act",
+        {"act": {"issuer": "parliament", "title": "Х", "normative": True, "draft": True}},
+        "act.issuer",
+        ["city_council", "executive_committee", "mayor"],
+    ),
+    (
+        "news",
+        {"release_at": "2027-01-02T10:00:00Z", "embargo_until": "2027-01-02T10:00:00Z"},
+        "release_at",
+        None,
+    ),
+]
+"""Kind, what is changed in a submission of it, the field that is named then, and what is said to be allowed."""
+
+
+async def test_a_field_that_does_not_fit_is_named(desk: Running) -> None:
     """In a submission and in a revision alike, and nothing is kept."""
-    refused = [problem(await desk.client.post("/v1/publications", json=submission(kind) | change), 422)]
-    id = (await desk.submit(kind))["id"]
-    answer = await desk.client.put(
-        f"/v1/publications/{id}", json=revision(kind) | change, headers={"If-Match": '"1"'}
-    )
-    refused.append(problem(answer, 422))
-    for body in refused:
-        errors = {error["field"]: error for error in body["errors"]}
-        assert field in errors
-        assert errors[field]["message"]
-        if allowed is not None:
-            assert errors[field]["allowed"] == allowed
-    assert await kept(desk.settings) == 1
+    ids = {kind: (await desk.submit(kind))["id"] for kind in {row[0] for row in UNFIT}}
+    for kind, change, field, allowed in UNFIT:
+        path = f"/v1/publications/{ids[kind]}"
+        for answer in (
+            await desk.client.post("/v1/publications", json=submission(kind) | change),
+            await desk.client.put(path, json=revision(kind) | change, headers={"If-Match": '"1"'}),
+        ):
+            errors = {error["field"]: error for error in problem(answer, 422)["errors"]}
+            assert field in errors, (change, errors)
+            assert errors[field]["message"]
+            if allowed is not None:
+                assert errors[field]["allowed"] == allowed
+    assert await kept(desk.settings) == len(ids)
 
 
 async def test_a_revision_says_what_changes(desk: Running) -> None:
@@ -147,40 +176,37 @@ async def test_a_withdrawal_says_why(desk: Running) -> None:
 GOOD = json.dumps(submission(), ensure_ascii=False)
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 400),
-        (b"{", 400),
-        (b"null", 422),
-        (b"[]", 422),
-        (b'"news"', 422),
-        (b"1e999999", 422),
-        (b"[" * 100_000, 400),
-        (b'{"kind":' * 50_000, 400),
-        (b'{"kind":"news","title":NaN}', 422),
-        (b'{"kind":"news","title":' + b"9" * 10_000 + b"}", 400),
-        (GOOD.encode()[:-1] + b',"title":"\xff"}', 400),
-        (GOOD.encode("utf-16"), 400),
-        (b"\xef\xbb\xbf" + GOOD.encode(), 400),
-        (GOOD.encode()[:-1] + b',"kind":"news"}', 400),
-        (GOOD.encode()[:-1] + b',"contact":{"name":"\\u0425","name":"\\u0425"}}', 400),
-        (GOOD.encode()[:-1] + b',"title":' + b"9" * 10_000 + b',"title":"\\u0425"}', 400),
-        (GOOD.encode()[:-1] + b',"\\ud800":1}', 400),
-        (GOOD.encode().replace("Причина".encode(), b"\\ud800"), 400),
-        (GOOD.encode().replace("Причина".encode(), b"\\u0000"), 422),
-        (b"{" + b",".join(b'"a%d":1' % n for n in range(50_000)) + b"}", 422),
-        (GOOD.encode()[:-1] + b"," + b",".join(b'"a%d":1' % n for n in range(50_000)) + b"}", 422),
-    ],
-    ids=range(21),
-)
-async def test_a_body_that_makes_no_sense_is_refused_not_a_crash(
-    desk: Running, body: bytes, status: int
-) -> None:
-    answer = await desk.client.post("/v1/publications", content=body, headers=JSON)
-    refused = problem(answer, status)
-    assert len(answer.content) < 20_000
-    assert len(refused["detail"]) < 1_000
+SENSELESS: list[tuple[bytes, int]] = [
+    (b"", 400),
+    (b"{", 400),
+    (b"null", 422),
+    (b"[]", 422),
+    (b'"news"', 422),
+    (b"1e999999", 422),
+    (b"[" * 100_000, 400),
+    (b'{"kind":' * 50_000, 400),
+    (b'{"kind":"news","title":NaN}', 422),
+    (b'{"kind":"news","title":' + b"9" * 10_000 + b"}", 400),
+    (GOOD.encode()[:-1] + b',"title":"\xff"}', 400),
+    (GOOD.encode("utf-16"), 400),
+    (b"\xef\xbb\xbf" + GOOD.encode(), 400),
+    (GOOD.encode()[:-1] + b',"kind":"news"}', 400),
+    (GOOD.encode()[:-1] + b',"contact":{"name":"\\u0425","name":"\\u0425"}}', 400),
+    (GOOD.encode()[:-1] + b',"title":' + b"9" * 10_000 + b',"title":"\\u0425"}', 400),
+    (GOOD.encode()[:-1] + b',"\\ud800":1}', 400),
+    (GOOD.encode().replace("Причина".encode(), b"\\ud800"), 400),
+    (GOOD.encode().replace("Причина".encode(), b"\\u0000"), 422),
+    (b"{" + b",".join(b'"a%d":1' % n for n in range(50_000)) + b"}", 422),
+    (GOOD.encode()[:-1] + b"," + b",".join(b'"a%d":1' % n for n in range(50_000)) + b"}", 422),
+]
+
+
+async def test_a_body_that_makes_no_sense_is_refused_not_a_crash(desk: Running) -> None:
+    for body, status in SENSELESS:
+        answer = await desk.client.post("/v1/publications", content=body, headers=JSON)
+        assert answer.status_code == status, (body[:200], body[-200:], answer.text)
+        assert len(answer.content) < 20_000
+        assert len(problem(answer, status)["detail"]) < 1_000
     assert await kept(desk.settings) == 0
 
 
@@ -255,6 +281,23 @@ async def test_problems_are_counted(desk: Running) -> None:
     before = await counted()
     problem(await desk.client.post("/v1/publications", json={}), 422)
     assert await counted() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("POST", "/v1/publication", 404),
+        ("GET", "/v1/publications", 405),
+        ("DELETE", "/v1/publications/01926b6e-8f5f-7000-8000-000000000000", 405),
+    ],
+)
+async def test_what_is_not_served_is_a_problem_too(
+    desk: Running, method: str, path: str, status: int
+) -> None:
+    answer = await desk.client.request(method, path)
+    assert problem(answer, status)["instance"] == path
+    assert status == 404 or answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("path", ["/v1/publications/1", "/v1/publications/1/withdrawal"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.ingest.keys import Register
 from services.ingest.reading import CONTENT
@@ -36,6 +37,25 @@ async def test_the_answer_names_the_publication_its_receipt_and_its_record(inges
     }
     assert answer.headers["Location"] == f"https://archive.example/v1/publications/{body['id']}"
     assert answer.headers["ETag"] == '"1"'
+
+
+async def test_what_is_accepted_is_counted_once(ingest: Running) -> None:
+    """By kind and operation; the same request again is no further acceptance."""
+
+    def counted(operation: str) -> float:
+        return (
+            REGISTRY.get_sample_value("visnyk_accepted_total", {"kind": "video", "operation": operation}) or 0
+        )
+
+    before = [counted(operation) for operation in ("submit", "revise", "withdraw")]
+    key = {"Idempotency-Key": "one"}
+    for _ in range(2):
+        body = accepted(await ingest.client.post("/v1/publications", json=submission("video"), headers=key))
+    accepted(await ingest.revise(body["id"], 1, kind="video"))
+    problem(await ingest.revise(body["id"], 1, kind="video"), 412)
+    accepted(await ingest.withdraw(body["id"]))
+    after = [counted(operation) for operation in ("submit", "revise", "withdraw")]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
