@@ -17,7 +17,7 @@ from shared.mongo import Mongo
 from tests.city import City
 from tests.samples import submission
 
-EXAMPLES = 1_000 if os.environ.get("SOAK") else 100
+EXAMPLES = 1_000 if os.environ.get("SOAK") else 60
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 1,

@@ -131,7 +131,7 @@ UNFIT: list[tuple[str, dict[str, Any], str, list[str] | None]] = [
         None,
     ),
 ]
-"""Kind, what is changed in a submission of it, the field that is named then, and what is said to be allowed."""
+"""Kind, what is changed in a submission of it, the field that is named then, and what is allowed for it."""
 
 
 async def test_a_field_that_does_not_fit_is_named(desk: Running) -> None:
