@@ -162,6 +162,8 @@ class Screen:
     troubles: deque[Trouble | None] = field(default_factory=deque)
     effects: Counter[tuple[UUID, int, str]] = field(default_factory=Counter)
     """How often each thing was done for a revision of a publication."""
+    looked_up: int = 0
+    """How often somebody had to look what was there."""
 
     def of(self, id: UUID) -> list[str]:
         """What people see of a publication."""
@@ -199,7 +201,6 @@ class ScreenChannel:
             screen.whose[number] = publication.id
             screen.titles[number] = publication.content.title
 
-        await call.remember(upload="address")
         self._do(put_up, publication, "publish")
         return Posted(remote={"number": len(screen.whose)})
 
@@ -223,6 +224,7 @@ class ScreenChannel:
 
     async def find(self, publication: Publication) -> Posted | None:
         self._process.step()
+        self._screen.looked_up += 1
         found = [
             number
             for number, id in self._screen.whose.items()
