@@ -13,7 +13,7 @@ from services.ingest.keys import Register
 from services.ingest.metrics import OLDEST_UNEMITTED, count_refusals
 from services.ingest.openapi import describe
 from services.ingest.settings import IngestSettings
-from services.ingest.store import Outbox
+from services.ingest.store import LEASE, Outbox
 from shared.bus import Bus
 from shared.events import now
 from shared.mongo import Mongo, StoreUnavailable
@@ -43,7 +43,10 @@ class Ingest:
         self._loops = [asyncio.create_task(self._run()), asyncio.create_task(self._measure())]
 
     async def stop(self) -> None:
-        """Finish emitting what was accepted here, and close."""
+        """Finish emitting what was accepted or claimed here, and close."""
+        self.relay.stop()
+        if self.outbox.prepared:
+            await asyncio.wait(self._loops[:1], timeout=LEASE.total_seconds())
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)

@@ -66,12 +66,17 @@ class Relay:
         self._outbox = outbox
         self._bus = bus
         self._emitter = emitter
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Release what is due and emit what was left over, for ever."""
+        """Release what is due and emit what was left over, until told to stop."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again_and_again(self.release_due))
-            group.create_task(_again_and_again(self.emit_left_over))
+            group.create_task(self._again_and_again(self.release_due))
+            group.create_task(self._again_and_again(self.emit_left_over))
+
+    def stop(self) -> None:
+        """Claim nothing more: what is cut off while it is claimed waits for the end of its lease."""
+        self._stopping.set()
 
     async def release_due(self) -> None:
         """Release every submission whose hour has come."""
@@ -101,7 +106,7 @@ class Relay:
                 group.create_task(self._emit_claimed())
 
     async def _emit_claimed(self) -> None:
-        while (unemitted := await self._outbox.claim()) is not None:
+        while not self._stopping.is_set() and (unemitted := await self._outbox.claim()) is not None:
             if not await self._emit(unemitted):
                 return
 
@@ -125,13 +130,14 @@ class Relay:
                 _log.info("relayed")
         return True
 
-
-async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except* StoreUnavailable as away:
-            _log.warning("the relay waits for the database", reason=str(away.exceptions[0]))
-        except* Exception:  # noqa: BLE001  # a relay that ends would hold back publications in silence
-            _log.exception("the relay stumbled")
-        await asyncio.sleep(POLL)
+    async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopping.is_set():
+            try:
+                await work()
+            except* StoreUnavailable as away:
+                _log.warning("the relay waits for the database", reason=str(away.exceptions[0]))
+            except* Exception:  # noqa: BLE001  # a relay that ends would hold back publications in silence
+                _log.exception("the relay stumbled")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await self._stopping.wait()
