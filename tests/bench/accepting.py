@@ -35,7 +35,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         await stage.serving(port)
         ours = Client(city.ports["ingest"], key=key, connections=AT_ONCE)
         theirs = Client(port, connections=AT_ONCE)
-        count = scale.of(2_000)
+        count, few = scale.of(2_000), scale.of(600)
         emitted = await city.metric("ingest", "visnyk_emitted_total")
 
         async def us() -> Figures:
@@ -52,7 +52,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             return figures
 
         async def celery() -> Figures:
-            figures = await _accepted(theirs, scale.of(600))
+            figures = await _accepted(theirs, few)
             await stage.empty(celery_app.QUEUE)
             return figures
 
@@ -78,11 +78,11 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         yield Benchmark(
             NAME,
             "/s",
-            Contender("POST to ingest", us),
+            Contender("POST to ingest", us, count),
             [
-                Beside(Contender("insert, Motor", with_motor), "floor", 0.5),
-                Beside(Contender("insert, PyMongo in threads", with_threads), "floor"),
-                Beside(Contender("POST to FastAPI and Celery", celery), "peer"),
+                Beside(Contender("insert, Motor", with_motor, count), "floor", 0.5),
+                Beside(Contender("insert, PyMongo in threads", with_threads, count), "floor"),
+                Beside(Contender("POST to FastAPI and Celery", celery, few), "peer"),
             ],
         )
 

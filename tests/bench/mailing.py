@@ -28,6 +28,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
     """The notifier with its subscribers, a sink, and a Celery worker. Raises `Skipped` without postfix."""
     find("smtp-sink")
     recipients = [f"journalist{number}@media.example" for number in range(scale.of(2_000))]
+    some, count = recipients[: scale.of(300)], scale.of(5_000)
     mail = stage.folder / "mail.eml"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(stage.services("notifier"))
@@ -52,14 +53,12 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             return {"mails": rate}
 
         async def source() -> Figures:
-            count = scale.of(5_000)
             before, begun = target.taken, perf_counter()
             await target.source(mail, count=count, connections=SMTP_CONNECTIONS)
             await target.took(before + count)
             return {"mails": count / (perf_counter() - begun)}
 
         async def celery() -> Figures:
-            some = recipients[: scale.of(200)]
             before, begun = target.taken, perf_counter()
             await asyncio.to_thread(celery_app.fan_out.delay, submission(**text(0)), some)
             await target.took(before + len(some))
@@ -68,10 +67,10 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
         yield Benchmark(
             NAME,
             "/s",
-            Contender("one fan-out by the notifier", us),
+            Contender("one fan-out by the notifier", us, len(recipients)),
             [
-                Beside(Contender("smtp-source", source), "floor", 0.3),
-                Beside(Contender("a Celery task a mail, smtplib", celery), "peer", 10),
+                Beside(Contender("smtp-source", source, count), "floor", 0.3),
+                Beside(Contender("a Celery task a mail, smtplib", celery, len(some)), "peer", 10),
             ],
         )
 

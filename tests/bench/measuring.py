@@ -12,9 +12,12 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from tests.bench.processor import spent
+
 ROUND_SECONDS = 60.0
 """A round that takes longer is given up, and its benchmark with it."""
 
+COST = "processor time each"
 Figures = dict[str, float]
 """What one round gave, by the figure's name: a rate has one, a latency several."""
 
@@ -34,6 +37,8 @@ class Contender:
     name: str
     run: Callable[[], Awaitable[Figures]]
     """Does the work once, and measures it."""
+    items: int = 0
+    """Pieces of work in a round, where their cost in processor time is to be shown."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,10 @@ class Benchmark:
             first = number % len(contenders)
             for contender in contenders[first:] + contenders[:first]:
                 say(f"{self.name}: {contender.name}, round {number} of {rounds}, round 0 to warm up")
+                before = spent()
                 measured = await _one(contender)
+                if contender.items:
+                    measured[COST] = 1000 * (spent() - before) / contender.items
                 if number:
                     figures[contender.name].append(measured)
         return [
@@ -104,7 +112,7 @@ class Benchmark:
         return Comparison(
             benchmark=self.name,
             figure=name,
-            unit=self.unit,
+            unit="ms" if name == COST else self.unit,
             ours=self.ours.name,
             beside=beside.contender.name,
             role=beside.role,
@@ -113,7 +121,7 @@ class Benchmark:
             ratio=median(ratios),
             lowest=min(ratios),
             highest=max(ratios),
-            aim=beside.aim,
+            aim=None if name == COST else beside.aim,
             our_rounds=ours,
             their_rounds=theirs,
         )

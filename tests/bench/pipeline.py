@@ -31,6 +31,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             await stage.consuming(queue)
         ours = Client(city.ports["ingest"], key=stage.key(), connections=AT_ONCE)
         theirs = Client(port, connections=AT_ONCE)
+        count, twice, few = scale.of(1_000), scale.of(2_000), scale.of(300)
         channel = await stack.enter_async_context(stage.channel())
 
         def through(client: Client, documents: Documents, count: int) -> Callable[[], Awaitable[Figures]]:
@@ -46,7 +47,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             return run
 
         async def us() -> Figures:
-            figures = await through(ours, stage.mongo["archive"]["events"], scale.of(1_000))()
+            figures = await through(ours, stage.mongo["archive"]["events"], count)()
             await stage.empty(*OUR_QUEUES)
             return figures
 
@@ -54,25 +55,24 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             documents = stage.mongo[bare.DATABASE][queue]
 
             async def run() -> Figures:
-                count = scale.of(2_000)
-                bodies = many(count)
+                bodies = many(twice)
                 before = await documents.estimated_document_count()
                 begun = perf_counter()
                 await bare.publish(channel, bodies, exchange=queue, key="any", in_flight=AT_ONCE)
-                await holds(documents, before + count)
-                return {"stored": count / (perf_counter() - begun)}
+                await holds(documents, before + twice)
+                return {"stored": twice / (perf_counter() - begun)}
 
             return run
 
-        celery = through(theirs, stage.mongo["bench_peer"]["publications"], scale.of(300))
+        celery = through(theirs, stage.mongo["bench_peer"]["publications"], few)
         yield Benchmark(
             NAME,
             "/s",
-            Contender("HTTP to the archive", us),
+            Contender("HTTP to the archive", us, count),
             [
-                Beside(Contender("publish, consume, insert each", barely(bare.SINGLY)), "floor", 0.6),
-                Beside(Contender("publish, consume, insert in groups", barely(bare.GROUPED)), "floor"),
-                Beside(Contender("FastAPI, Celery, PyMongo", celery), "peer", 4),
+                Beside(Contender("publish, consume, insert each", barely(bare.SINGLY), twice), "floor", 0.6),
+                Beside(Contender("publish, consume, insert in groups", barely(bare.GROUPED), twice), "floor"),
+                Beside(Contender("FastAPI, Celery, PyMongo", celery, few), "peer", 4),
             ],
         )
 

@@ -68,4 +68,6 @@ def _rows(comparisons: Sequence[Comparison]) -> Iterator[Sequence[str]]:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:.1f} ms" if unit == "ms" else f"{value:,.0f} {unit}"
+    if unit == "ms":
+        return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"
+    return f"{value:,.0f} {unit}"

@@ -31,6 +31,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
 )
 
+_MARKDOWN = MarkdownIt()
 _MAIL = Environment(autoescape=True).from_string(
     "<!doctype html><html lang='uk'><body style='font-family:sans-serif'>"
     "<p>Шановні колеги, {{ recipient }}!</p><h1>{{ content.title }}</h1><p><b>{{ content.lead }}</b></p>"
@@ -63,7 +64,7 @@ def _send(content: dict[str, Any], recipient: str) -> None:
     message["To"] = recipient
     message["List-Unsubscribe"] = "<http://127.0.0.1/unsubscribe/token>"
     message.set_content(f"{content['title']}\n\n{content['lead']}\n\n{content['body']}")
-    body = MarkdownIt().render(content["body"])
+    body = _MARKDOWN.render(content["body"])
     html = _MAIL.render(content=content, recipient=recipient, body=body, token="token")
     message.add_alternative(html, subtype="html")
     with smtplib.SMTP("127.0.0.1", int(os.environ["PEER_SMTP_PORT"])) as server:
