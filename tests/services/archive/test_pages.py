@@ -1,5 +1,6 @@
 """The pages for people: what they say, that they are safe, and that they work without JavaScript."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -35,6 +36,9 @@ async def page(reader: Reader, address: str, *, status: int = 200) -> html.HtmlE
     assert parsed.get("lang") == "uk"
     assert parsed.xpath("count(//h1)") == 1
     assert parsed.xpath("//script | //*[@style] | //@onclick") == []
+    # HTML allows an hour three digits of a second, and an address no spaces.
+    assert [at for at in parsed.xpath("//time/@datetime") if re.search(r"\.\d{4}", at)] == []
+    assert [address for address in parsed.xpath("//@href") if " " in address] == []
     return parsed
 
 
