@@ -156,6 +156,7 @@ async def test_the_page_lists_finds_and_shows(smtp: aiosmtplib.SMTP, page: httpx
     await smtp.send_message(mail())
     await smtp.send_message(mail("<script>alert(1)</script>", to="Радіо <air@radio.example>"))
     listed = (await page.get("/")).text
+    assert "<main>" in listed
     assert "2 листи" in listed
     assert "Зміни в русі тролейбусів" in listed
     assert "<script>" not in listed
