@@ -257,7 +257,7 @@ class Step:
 
 _DECIDED = {
     Fact.SCHEDULED: "Заплановано",
-    Fact.ADVANCE: "Передано акредитованим редакціям під ембарго",
+    Fact.ADVANCE: "Прийнято під ембарго",
     Fact.RELEASED: "Оприлюднено",
     Fact.WITHDRAWN: "Відкликано",
 }

@@ -139,3 +139,8 @@ def test_the_page_looks_again_soon_after_something_happened_then_calmly_then_nev
     assert look_again(waiting, event.time + timedelta(seconds=1)) == 5
     assert look_again(waiting, event.time + timedelta(hours=1)) == 60
     assert look_again(record(event, delivery(one, "site", Outcome.PUBLISHED)), now()) is None
+
+
+def test_a_decision_for_an_embargo_does_not_claim_that_anybody_has_the_text() -> None:
+    (step,) = steps(record(fact(publication(released_at=None), Fact.ADVANCE)))
+    assert step.what == "Прийнято під ембарго"
