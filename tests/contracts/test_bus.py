@@ -289,8 +289,8 @@ async def test_a_copy_that_cannot_be_confirmed_leaves_the_original(
 ) -> None:
     """The wait queue is gone: the message goes back to its own queue and is tried again, never lost."""
     calls: list[Event] = []
-    async with channel(shared_settings) as opened:
-        await (await opened.get_exchange("wait.100ms")).delete()
+    # A bus of its own: the consumer's failed copy closes the channel that it is published on.
+    emitting = await start()
 
     async def handle(event: Event) -> None:
         calls.append(event)
@@ -304,7 +304,7 @@ async def test_a_copy_that_cannot_be_confirmed_leaves_the_original(
     async with channel(shared_settings) as opened:
         await (await opened.get_exchange("wait.100ms")).delete()
     try:
-        await bus.emit(fact(publication()))
+        await emitting.emit(fact(publication()))
 
         async def third() -> bool:
             return len(calls) >= 3

@@ -98,7 +98,9 @@ async def test_a_cancellation_of_the_caller_stays_one(broker: RabbitBroker) -> N
         await task
 
 
-async def test_a_handler_that_is_cancelled_acknowledges_nothing(shared_settings: SharedSettings) -> None:
+async def test_a_handler_that_is_cancelled_acknowledges_nothing(
+    broker: RabbitBroker, shared_settings: SharedSettings
+) -> None:
     """Before FastStream 0.7.5 a cancelled handler's message was rejected, and so lost."""
     consumer = RabbitBroker(
         shared_settings.amqp_url.get_secret_value(),
@@ -115,10 +117,9 @@ async def test_a_handler_that_is_cancelled_acknowledges_nothing(shared_settings:
 
     consumer.subscriber(QUEUE, channel=Channel(prefetch_count=1), no_reply=True)(hang)
     await consumer.start()
-    async with channel(shared_settings) as opened:
-        await opened.default_exchange.publish(aio_pika.Message(b"x"), QUEUE.name)
-        await asyncio.wait_for(begun.wait(), 20)
-        await consumer.stop()
+    await broker.publish(b"x", QUEUE.name, content_type="text/plain")
+    await asyncio.wait_for(begun.wait(), 20)
+    await consumer.stop()
 
     async def back() -> bool:
         return await depth(shared_settings, QUEUE.name) == 1
