@@ -15,5 +15,5 @@ class Scale:
         return max(round(count * self.part), 1)
 
 
-FULL = Scale(rounds=5, part=1, seconds=4)
+FULL = Scale(rounds=5, part=1, seconds=3)
 QUICK = Scale(rounds=3, part=0.4, seconds=2.5)
