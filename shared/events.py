@@ -13,7 +13,8 @@ from uuid import UUID
 import uuid_utils
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from shared.publication import At, ChannelName, Fact, Line, Model, Paragraph, Publication, rank_of
+from shared.fields import At, ChannelName, Line, Model, Paragraph
+from shared.publication import Fact, Publication, rank_of
 from shared.vocabulary import Kind
 
 PUBLICATIONS_EXCHANGE = "publications"

@@ -1,97 +1,30 @@
 """A publication: what a department hands in, and what the services pass to each other about it."""
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from enum import IntEnum, StrEnum
-from functools import lru_cache
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-    validate_email,
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model_validator
+
+from shared.fields import (
+    At,
+    ChannelName,
+    CommonMark,
+    Day,
+    Email,
+    Line,
+    Model,
+    Paragraph,
+    Title,
+    unique,
 )
-
-from shared.vocabulary import SECTION_OF_KIND, Body, Kind, Language, Section, Topic, Urgency
-
-
-class Model(BaseModel):
-    """Base of everything that crosses a border: unknown fields are refused, instances don't change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from shared.vocabulary import SECTION_OF_KIND, Body, Kind, Language, MediaForm, Section, Topic, Urgency
 
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-
-def _printable(text: str) -> str:
-    """Refuse the control characters that neither XML 1.0 (feeds) nor a mail header can carry."""
-    if _UNPRINTABLE.search(text):
-        raise ValueError("control characters and unpaired surrogates are not allowed")
-    return text
-
-
-def _one_line(text: str) -> str:
-    if any(char in text for char in "\n\r\t\v\f\x85\u2028\u2029"):
-        raise ValueError("must be a single line")
-    return _printable(text)
-
-
-def _unique(items: Sequence[str]) -> Sequence[str]:
-    if len(set(items)) != len(items):
-        raise ValueError("each value may stand only once")
-    return items
-
-
-_NUMBER = re.compile(r"\s*[+-]?[0-9.]+\s*")
-
-
-def _no_number(value: object) -> object:
-    """Refuse 5 and "5", which Pydantic would take for a Unix timestamp: an hour, or a day, in 1970."""
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
-        raise ValueError("must be written out, as RFC 3339 has it")
-    return value
-
-
-def _whole_milliseconds(at: datetime) -> datetime:
-    """UTC, cut to what the database keeps, so that a stored hour equals the one submitted."""
-    try:
-        at = at.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("must lie in the years 1 to 9999 of UTC") from error
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-@lru_cache(maxsize=4096)
-def _address(text: str) -> str:
-    """Checked once for each address: every event carries its contact, and the check is most of reading it."""
-    return validate_email(text)[1]
-
-
-_STRIPPED = StringConstraints(strip_whitespace=True, min_length=1)
-Line = Annotated[str, _STRIPPED, Field(max_length=300), AfterValidator(_one_line)]
-"""One line of plain text, 1 to 300 characters."""
-Title = Annotated[str, _STRIPPED, Field(max_length=250), AfterValidator(_one_line)]
-Paragraph = Annotated[str, _STRIPPED, Field(max_length=2_000), AfterValidator(_printable)]
-"""Plain text, 1 to 2000 characters."""
-CommonMark = Annotated[str, _STRIPPED, Field(max_length=200_000), AfterValidator(_printable)]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-At = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_whole_milliseconds)]
-"""An hour with its offset; kept in UTC, in whole milliseconds."""
-Day = Annotated[date, BeforeValidator(_no_number)]
-
-
-Email = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
+def _each_once(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len(set(ids)) != len(ids):
+        raise ValueError("each file may stand only once")
+    return ids
 
 
 class Contact(Model):
@@ -100,6 +33,34 @@ class Contact(Model):
     name: Line
     phone: Annotated[str, StringConstraints(pattern=r"^[+(]?[0-9][0-9() -]{2,30}$")] | None = None
     email: Email | None = None
+
+
+class MediaFile(Model):
+    """A file that a publication shows. Its bytes are in the media store, by their hash: `shared.media`."""
+
+    id: UUID = Field(description="As the upload answered it, and as `content.media` names it.")
+    form: MediaForm
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z]+/[a-z0-9.+-]+$")] = Field(
+        description="Told from the content: `image/jpeg`, `video/mp4`, `application/pdf`."
+    )
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=1)] = Field(description="Bytes.")
+    width: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Pixels, upright; of photographs always, of videos where it is known."
+    )
+    height: Annotated[int, Field(ge=1)] | None = None
+    duration: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Seconds of a video.")
+    poster: bool = Field(default=False, description="Whether a still of a video is in the store.")
+    name: Line | None = Field(default=None, description="The file's name as it was handed in.")
+    alt: Line | None = Field(default=None, description="What a photograph shows; every photograph has it.")
+    caption: Paragraph | None = None
+    author: Line | None = None
+
+    @model_validator(mode="after")
+    def _photograph_described(self) -> Self:
+        if self.form is MediaForm.PHOTO and (self.alt is None or self.width is None or self.height is None):
+            raise ValueError("a photograph needs alt, width and height")
+        return self
 
 
 class EventDetails(Model):
@@ -171,12 +132,15 @@ class _Content(Model):
     lead: Paragraph
     body: CommonMark
     topics: Annotated[
-        tuple[Topic, ...], Field(min_length=1, max_length=len(Topic)), AfterValidator(_unique)
+        tuple[Topic, ...], Field(min_length=1, max_length=len(Topic)), AfterValidator(unique)
     ] = (Topic.OTHER,)
-    covers: Annotated[tuple[Body, ...], Field(max_length=len(Body)), AfterValidator(_unique)] = ()
+    covers: Annotated[tuple[Body, ...], Field(max_length=len(Body)), AfterValidator(unique)] = ()
     urgency: Urgency = Urgency.ROUTINE
     language: Language = Language.UKRAINIAN
     contact: Contact | None = None
+    media: Annotated[tuple[UUID, ...], Field(max_length=50), AfterValidator(_each_once)] = Field(
+        default=(), description="Files handed in before, by their ids, in the order to show them in."
+    )
     release_at: At | None = Field(
         default=None, description="Public from this hour on; an hour already past means at once."
     )
@@ -184,8 +148,8 @@ class _Content(Model):
         default=None,
         description="Accredited media have it at once, nobody may publish it before this hour.",
     )
-    channels: Annotated[tuple[ChannelName, ...], Field(max_length=32), AfterValidator(_unique)] | None = (
-        Field(default=None, description="Channels wanted; null leaves it to the kind's default.")
+    channels: Annotated[tuple[ChannelName, ...], Field(max_length=32), AfterValidator(unique)] | None = Field(
+        default=None, description="Channels wanted; null leaves it to the kind's default."
     )
 
     @model_validator(mode="after")
@@ -329,6 +293,9 @@ class Publication(Model):
     targets: tuple[ChannelName, ...] = Field(
         description="Channels it goes to, and `mail`: whose outcomes its receipt waits for."
     )
+    media: tuple[MediaFile, ...] = Field(
+        default=(), description="What `content.media` names, as it was when the fact was decided."
+    )
     submitted_at: At
     accepted_at: At = Field(
         description="When the fact was decided: the revision or withdrawal accepted, or the hour come."
@@ -347,6 +314,21 @@ class Publication(Model):
     def section(self) -> Section:
         """The rubric of the site, by kind."""
         return SECTION_OF_KIND[self.content.kind]
+
+    @property
+    def photos(self) -> tuple[MediaFile, ...]:
+        return self._files(MediaForm.PHOTO)
+
+    @property
+    def videos(self) -> tuple[MediaFile, ...]:
+        return self._files(MediaForm.VIDEO)
+
+    @property
+    def documents(self) -> tuple[MediaFile, ...]:
+        return self._files(MediaForm.DOCUMENT)
+
+    def _files(self, form: MediaForm) -> tuple[MediaFile, ...]:
+        return tuple(file for file in self.media if file.form is form)
 
     @property
     def was_released(self) -> bool:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import EmailStr, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.publication import ChannelName
+from shared.fields import ChannelName, Line
 
 
 class SharedSettings(BaseSettings):
@@ -50,3 +50,28 @@ class SharedSettings(BaseSettings):
     @classmethod
     def _no_slash_at_the_end(cls, value: str) -> str:
         return value.rstrip("/")
+
+
+class MailSettings(SharedSettings):
+    """The city's mail server, and who writes: for the services that send mail."""
+
+    smtp_host: str = Field(default="127.0.0.1", validation_alias="SMTP_HOST")
+    smtp_port: int = Field(default=1025, validation_alias="SMTP_PORT")
+    smtp_user: str = Field(default="", validation_alias="SMTP_USER", description="Empty: no login.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), validation_alias="SMTP_PASSWORD")
+    smtp_starttls: bool = Field(
+        default=False, validation_alias="SMTP_STARTTLS", description="Upgrade or refuse to send."
+    )
+    smtp_tls: bool = Field(
+        default=False, validation_alias="SMTP_TLS", description="TLS from the first byte (port 465)."
+    )
+    smtp_timeout: float = Field(
+        default=30, gt=0, validation_alias="SMTP_TIMEOUT", description="Seconds for one answer."
+    )
+    sender: EmailStr = Field(default="press@rada.example", validation_alias="MAIL_FROM")
+    sender_name: Line = Field(default="Пресслужба міської ради", validation_alias="MAIL_FROM_NAME")
+
+    @property
+    def domain(self) -> str:
+        """The domain of the sender's address, which Message-IDs are made in."""
+        return self.sender.rsplit("@", 1)[1]

@@ -63,6 +63,14 @@ class Section(StrEnum):
     ANNOUNCEMENTS = "announcements"
 
 
+class MediaForm(StrEnum):
+    """What a file of a publication is."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    DOCUMENT = "document"
+
+
 class Language(StrEnum):
     """The language a publication is written in."""
 

@@ -68,7 +68,7 @@ class Program:
 
     def start(self) -> None:
         """Start it, or start it anew; ``ready`` says when it is of use."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("NOTIFIER_SMTP_")}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("SMTP_")}
         self.process.stop()
         self.process.start(
             self.command, log=self.log, env={**inherited, **self.settings}, cwd=ROOT, label=self.label
@@ -140,7 +140,7 @@ class LocalRun:
         usual = {
             "SITE_NAME": CITY,
             "INGEST_RATE_LIMIT": "600/minute",
-            "NOTIFIER_FROM_NAME": f"Пресслужба. {CITY}",
+            "MAIL_FROM_NAME": f"Пресслужба. {CITY}",
             "ARCHIVE_OPERATOR_KEY": self.operator_key,
         }
         own = {
@@ -150,8 +150,9 @@ class LocalRun:
             "SITE_URL": self.url("site"),
             "SITE_ROOT": str(self.folder / "site"),
             "NOTIFIER_URL": self.url("notifier"),
-            "NOTIFIER_SMTP_HOST": LOOPBACK,
-            "NOTIFIER_SMTP_PORT": str(self.ports["smtp"]),
+            "PUBLISHER_URL": self.url("publisher"),
+            "SMTP_HOST": LOOPBACK,
+            "SMTP_PORT": str(self.ports["smtp"]),
             **{f"{service.upper()}_HOST": LOOPBACK for service in SERVICES},
             **{port_variable(service): str(self.ports[service]) for service in SERVICES},
         }

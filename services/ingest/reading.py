@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
 from services.ingest.revisions import Revision, parted
-from shared.publication import Change, Content, Model, Paragraph
+from shared.fields import Model, Paragraph
+from shared.publication import Change, Content
 from shared.vocabulary import Kind
 from shared.web import Problem
 

@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from pydantic import BaseModel, Field
 
+from shared.fields import Model
 from shared.publication import (
     Announcement,
     Broadcast,
@@ -12,7 +13,6 @@ from shared.publication import (
     Event,
     Explainer,
     Interview,
-    Model,
     News,
     PhotoReport,
     PressRelease,

@@ -11,16 +11,8 @@ from pydantic import AwareDatetime
 
 from services.ingest.targets import targets_of
 from shared.events import EVENT_OF_FACT, PublicationEvent, new_id
-from shared.publication import (
-    Change,
-    Content,
-    Correction,
-    Department,
-    Fact,
-    Model,
-    Publication,
-    Withdrawal,
-)
+from shared.fields import Model
+from shared.publication import Change, Content, Correction, Department, Fact, Publication, Withdrawal
 
 
 class State(StrEnum):

@@ -8,20 +8,16 @@ from shared.vocabulary import Kind
 MAIL = "mail"
 ADVANCE = "advance"
 
-_SOCIAL = ("telegram", "facebook")
-DEFAULT_CHANNELS: dict[Kind, tuple[str, ...]] = {
-    Kind.NEWS: ("site", *_SOCIAL),
-    Kind.ANNOUNCEMENT: ("site", "telegram", "newspaper"),
-    Kind.PRESS_RELEASE: ("site", *_SOCIAL),
-    Kind.EXPLAINER: ("site", *_SOCIAL, "newspaper"),
-    Kind.REGULATORY_ACT: ("site", "newspaper"),
-    Kind.EVENT: ("site", *_SOCIAL),
-    Kind.PHOTO_REPORT: ("site", *_SOCIAL),
-    Kind.VIDEO: ("site", "youtube", *_SOCIAL),
-    Kind.BROADCAST: ("site", "television", "radio"),
-    Kind.INTERVIEW: ("site", *_SOCIAL, "newspaper"),
+OWN_TABLE: dict[str, frozenset[Kind]] = {
+    "site": frozenset(Kind),
+    "youtube": frozenset({Kind.VIDEO, Kind.BROADCAST}),
+    "newspaper": frozenset({Kind.ANNOUNCEMENT, Kind.EXPLAINER, Kind.REGULATORY_ACT, Kind.INTERVIEW}),
+    "television": frozenset({Kind.BROADCAST}),
+    "radio": frozenset({Kind.BROADCAST}),
 }
-"""What each kind goes to, as far as the channels are on. A video goes to YouTube before posts link to it."""
+"""The kinds that go to a channel unasked, for channels that take some kinds of their own."""
+FEED = frozenset(Kind) - {Kind.REGULATORY_ACT}
+"""The kinds that go unasked to every other channel: a feed that people read, social network or messenger."""
 
 
 def unknown_channels(content: Content, on: Sequence[str]) -> list[str]:
@@ -31,6 +27,8 @@ def unknown_channels(content: Content, on: Sequence[str]) -> list[str]:
 
 def targets_of(content: Content, on: Sequence[str], *, advance: bool) -> tuple[str, ...]:
     """Whose outcomes the receipt waits for."""
-    wanted = DEFAULT_CHANNELS[content.kind] if content.channels is None else content.channels
-    channels = tuple(channel for channel in wanted if channel in on)
+    if content.channels is None:
+        channels = tuple(channel for channel in on if content.kind in OWN_TABLE.get(channel, FEED))
+    else:
+        channels = tuple(channel for channel in content.channels if channel in on)
     return (*((ADVANCE,) if advance else ()), *channels, MAIL)

@@ -13,7 +13,7 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, StringConstraints, ValidationError
 
-from shared.publication import Line, Model
+from shared.fields import Line, Model
 from shared.vocabulary import Kind, Topic, Urgency
 
 

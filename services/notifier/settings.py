@@ -2,17 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import EmailStr, Field, SecretStr, StringConstraints, field_validator
+from pydantic import EmailStr, Field, StringConstraints, field_validator
 
-from shared.publication import Line
-from shared.settings import SharedSettings
+from shared.settings import MailSettings
 
 Domain = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=200)
 ]
 
 
-class Settings(SharedSettings):
+class Settings(MailSettings):
     """Settings of the notifier; see `.env.example`."""
 
     host: str = Field(default="127.0.0.1", validation_alias="NOTIFIER_HOST")
@@ -23,19 +22,6 @@ class Settings(SharedSettings):
         description="The notifier's address as journalists reach it: unsubscribe links live below it.",
     )
     database: str = Field(default="notifier", validation_alias="NOTIFIER_DATABASE")
-    smtp_host: str = Field(default="127.0.0.1", validation_alias="NOTIFIER_SMTP_HOST")
-    smtp_port: int = Field(default=1025, validation_alias="NOTIFIER_SMTP_PORT")
-    smtp_user: str = Field(default="", validation_alias="NOTIFIER_SMTP_USER", description="Empty: no login.")
-    smtp_password: SecretStr = Field(default=SecretStr(""), validation_alias="NOTIFIER_SMTP_PASSWORD")
-    smtp_starttls: bool = Field(
-        default=False, validation_alias="NOTIFIER_SMTP_STARTTLS", description="Upgrade or refuse to send."
-    )
-    smtp_tls: bool = Field(
-        default=False, validation_alias="NOTIFIER_SMTP_TLS", description="TLS from the first byte (port 465)."
-    )
-    smtp_timeout: float = Field(
-        default=30, gt=0, validation_alias="NOTIFIER_SMTP_TIMEOUT", description="Seconds for one answer."
-    )
     smtp_connections: int = Field(
         default=4,
         ge=1,
@@ -49,8 +35,6 @@ class Settings(SharedSettings):
         validation_alias="NOTIFIER_MAILS_PER_SECOND",
         description="Limit of each process; 0 is none.",
     )
-    sender: EmailStr = Field(default="press@rada.example", validation_alias="NOTIFIER_FROM")
-    sender_name: Line = Field(default="Пресслужба міської ради", validation_alias="NOTIFIER_FROM_NAME")
     list_id: Domain | None = Field(
         default=None,
         validation_alias="NOTIFIER_LIST_ID",
@@ -61,11 +45,6 @@ class Settings(SharedSettings):
         validation_alias="NOTIFIER_UNSUBSCRIBE_MAILBOX",
         description="A mailbox that people read, for those who unsubscribe by mail.",
     )
-
-    @property
-    def domain(self) -> str:
-        """The domain of the sender's address, which Message-IDs are made in."""
-        return self.sender.rsplit("@", 1)[1]
 
     @field_validator("url")
     @classmethod

@@ -5,16 +5,16 @@ again (RFC 5321, 4.5.4.1); the same Message-ID lets the recipient's side drop th
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
+from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPResponseException, SMTPStatus
 
 from services.notifier.metrics import SMTP_CONNECTIONS
 from services.notifier.settings import Settings
+from shared.smtp import connect
 
 IDLE = 20.0
 """Seconds after which an unused connection is closed: servers close theirs soon after."""
@@ -178,23 +178,9 @@ class SmtpPool:
                 self._closed()
 
     async def _connect(self) -> _Connection:
-        settings = self._settings
-        login = settings.smtp_user or None
-        client = SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=login,
-            password=settings.smtp_password.get_secret_value() if login else None,
-            use_tls=settings.smtp_tls,
-            start_tls=settings.smtp_starttls,
-            timeout=settings.smtp_timeout,
-            local_hostname=socket.gethostname(),
-        )
         try:
-            await client.connect()
-            await _greet(client)
+            client = await connect(self._settings)
         except (SMTPException, OSError, ValueError) as error:
-            client.close()
             raise ServerTrouble(_line(error)) from error
         self._open += 1
         return _Connection(client)
@@ -224,16 +210,6 @@ def _stuffed(message: bytes) -> bytes:
     end = b"" if message.endswith(b"\r\n") else b"\r\n"
     # Nine times as fast as a regular expression: this runs over every byte that is mailed.
     return (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:] + end + b".\r\n"
-
-
-async def _greet(client: SMTP) -> None:
-    """Say EHLO, or HELO where that isn't known, unless TLS or the login needed it before."""
-    if not client.is_ehlo_or_helo_needed:
-        return
-    try:
-        await client.ehlo()
-    except SMTPHeloError:
-        await client.helo()
 
 
 def _said(answer: SMTPResponse) -> str:

@@ -1,16 +1,18 @@
 """`python -m services.publisher`: serve (the default), and commands for operators."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
 
 from services.publisher.app import build
 from services.publisher.channels.site import rebuild_site
+from services.publisher.controls import LOOK_EVERY, Control, Controls, State
 from services.publisher.settings import PublisherSettings
 from services.publisher.settling import Doubts
-from shared.mongo import StoreUnavailable
+from shared.mongo import Mongo, StoreUnavailable
 from shared.telemetry import configure_logging
 from shared.web import serve as serve_app
 
@@ -20,9 +22,12 @@ unconfirmed = typer.Typer(
     help="Calls of which nobody knows whether they took effect, and no channel can tell.",
     no_args_is_help=True,
 )
+channels = typer.Typer(help="The channels' queues.", no_args_is_help=True)
 app.add_typer(site, name="site")
+app.add_typer(channels, name="channels")
 app.add_typer(unconfirmed, name="unconfirmed")
 
+T = TypeVar("T")
 Channel = Annotated[str, typer.Argument(help="The channel's name.")]
 Id = Annotated[UUID, typer.Argument(help="The publication's id.")]
 
@@ -77,6 +82,55 @@ def there(
 def again(channel: Channel, id: Id) -> None:
     """It is not there: send it again."""
     _done(asyncio.run(Doubts(PublisherSettings()).again(channel, id)))
+
+
+@channels.command("list")
+def list_channels() -> None:
+    """A line a channel: its name, how its queue stands, since when, and why."""
+    settings = PublisherSettings()
+    found = asyncio.run(_with_controls(settings, Controls.read))
+    for name in settings.channels:
+        known = found.get(name, Control())
+        since = "" if known.since is None else f"{known.since:%Y-%m-%d %H:%M:%S}Z"
+        state = State.PAUSED if known.paused else known.state
+        typer.echo(f"{name:<12} {state:<10} {since:<20} {known.reason or known.ailment or ''}".rstrip())
+
+
+@channels.command()
+def pause(
+    channel: Channel,
+    reason: Annotated[str | None, typer.Option(help="Why, for whoever looks next.")] = None,
+) -> None:
+    """Let a channel's queue wait, until it is resumed; all others go on."""
+    _known(channel)
+    asyncio.run(_with_controls(PublisherSettings(), lambda controls: controls.pause(channel, reason)))
+    typer.echo(f"{channel} pauses within {LOOK_EVERY:g} s; calls under way are ended")
+
+
+@channels.command()
+def resume(channel: Channel) -> None:
+    """End a pause, or have a channel that waits after a failure try again at once."""
+    _known(channel)
+    asyncio.run(_with_controls(PublisherSettings(), lambda controls: controls.resume(channel)))
+    typer.echo(f"{channel} goes on within {LOOK_EVERY:g} s")
+
+
+def _known(channel: str) -> None:
+    on = PublisherSettings().channels
+    if channel not in on:
+        typer.echo(f"channels: {channel} is not on; those that are: {', '.join(on)}", err=True)
+        raise typer.Exit(1)
+
+
+async def _with_controls(settings: PublisherSettings, act: Callable[[Controls], Awaitable[T]]) -> T:
+    mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
+    try:
+        return await act(Controls(mongo.database))
+    except StoreUnavailable as error:
+        typer.echo(f"channels: the database does not answer: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        mongo.close()
 
 
 def _done(found: bool) -> None:

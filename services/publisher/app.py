@@ -4,17 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.message import EmailMessage
 from uuid import UUID
 
 from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 
+from services.publisher.alerts import Alerts
 from services.publisher.channels.interface import Channel, Posted, SectionT, Settlement
 from services.publisher.channels.registry import open_channel
+from services.publisher.controls import Controls
+from services.publisher.keeper import Keeper
 from services.publisher.ledger import LEASE, Ledger
+from services.publisher.mailing import Post
 from services.publisher.settings import PublisherSettings
 from services.publisher.worker import Worker
 from shared.bus import Bus
+from shared.media import MediaStore
 from shared.mongo import Database, Mongo
 from shared.settings import SharedSettings
 from shared.web import Check, make_app
@@ -36,11 +42,23 @@ class Publisher:
         self.mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
         self.ledger = Ledger(self.mongo.database, lease=lease)
         self.bus = Bus(settings)
+        self.media = MediaStore(settings.mongo_url.get_secret_value())
+        self.controls = Controls(self.mongo.database)
+        self._post = Post(settings)
+        self._alerts = Alerts(settings)
         self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
-        self.workers = {
-            name: Worker(channel, self.ledger, self.bus) for name, channel in self.channels.items()
-        }
+        self.keepers: dict[str, Keeper] = {}
+        self.workers = {name: self._worker(channel) for name, channel in self.channels.items()}
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _worker(self, channel: Channel) -> Worker:
+        def notice(error: Exception | None) -> None:
+            self.keepers[channel.name].notice(error)
+
+        worker = Worker(channel, self.ledger, self.bus, on=self._settings.channels, notice=notice)
+        tap = self.bus.tap(worker.consumption())
+        self.keepers[channel.name] = Keeper(channel, tap, self.controls, self.alert)
+        return worker
 
     @property
     def settings(self) -> SharedSettings:
@@ -55,6 +73,18 @@ class Publisher:
         given = self._sections.get(model)
         return given if isinstance(given, model) else model()
 
+    def page_url(self, channel: str, path: str) -> str:
+        """The public address of a page that a channel serves."""
+        return f"{self._settings.url}/channels/{channel}{path}"
+
+    async def mail(self, message: EmailMessage) -> None:
+        """Send a mail from the press office."""
+        await self._post.send(message)
+
+    async def alert(self, subject: str, text: str) -> None:
+        """Tell the operators."""
+        await self._alerts.tell(subject, text)
+
     async def posted(self, publication_id: UUID, channel: str) -> Posted | None:
         """Where a channel shows a publication."""
         return await self.ledger.posted(channel, publication_id)
@@ -65,29 +95,29 @@ class Publisher:
 
     async def start(self) -> None:
         """Begin to consume; channels become ready in the background, each by itself."""
-        for worker in self.workers.values():
-            self.bus.consume(worker.consumption())
-            self._tasks.append(asyncio.create_task(worker.prepare()))
+        self._tasks.append(asyncio.create_task(self.controls.watch()))
+        self._tasks += [asyncio.create_task(keeper.run()) for keeper in self.keepers.values()]
         await self.bus.start()
 
     async def ready(self) -> None:
         """Wait until every channel is ready and their queues are consumed."""
-        await asyncio.gather(self.bus.ready(), *(worker.ready() for worker in self.workers.values()))
+        await asyncio.gather(self.bus.ready(), *(keeper.ready() for keeper in self.keepers.values()))
 
     async def stop(self) -> None:
         """Let running calls finish, and close."""
-        await self.bus.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.stop()
         for channel in self.channels.values():
             await channel.close()
+        self.media.close()
         self.mongo.close()
 
     def checks(self) -> dict[str, Check]:
         """What must be well for the service to be ready."""
         own: dict[str, Check] = {"bus": self.bus.health, "mongo": self.mongo.health}
-        return own | {f"channel {name}": worker.health for name, worker in self.workers.items()}
+        return own | {f"channel {name}": keeper.health for name, keeper in self.keepers.items()}
 
 
 def build(settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> FastAPI:
@@ -99,16 +129,21 @@ def build(settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) ->
         # The checks are those of the instance that runs; an app may be started more than once.
         app.state.publisher = publisher
         checks.update(publisher.checks())
+        own_routes = list(app.router.routes)
+        for name, channel in publisher.channels.items():
+            if (routes := channel.routes()) is not None:
+                app.include_router(routes, prefix=f"/channels/{name}", include_in_schema=False)
         await publisher.start()
         try:
             yield
         finally:
             await publisher.stop()
+            app.router.routes[:] = own_routes
 
     checks: dict[str, Check] = {}
     return make_app(
         "Visnyk publisher",
-        description="Puts publications on the channels. Health and metrics only.",
+        description="Puts publications on the channels. Health, metrics, and pages that channels serve.",
         lifespan=lifespan,
         checks=checks,
     )

@@ -1,12 +1,22 @@
 """What the publisher itself reads from the environment; each channel's section stands in its own file."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from shared.settings import SharedSettings
+from shared.settings import MailSettings
 
 
-class PublisherSettings(SharedSettings):
-    """Where health and metrics are served."""
+class PublisherSettings(MailSettings):
+    """Where the publisher listens, and how the world reaches the pages that channels serve."""
 
     host: str = Field(default="127.0.0.1", validation_alias="PUBLISHER_HOST")
     port: int = Field(default=8005, validation_alias="PUBLISHER_PORT")
+    url: str = Field(
+        default="http://127.0.0.1:8005",
+        validation_alias="PUBLISHER_URL",
+        description="The publisher's address as editors and stations reach it: their links live below it.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")

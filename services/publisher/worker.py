@@ -1,6 +1,8 @@
 """One channel's consumer: claims, decides, calls the channel, records, reports."""
 
 import asyncio
+from collections.abc import Callable, Collection
+from datetime import timedelta
 from uuid import UUID
 
 from services.publisher.channels.interface import Channel, Settlement
@@ -18,12 +20,12 @@ from shared.events import (
     decode,
     now,
 )
-from shared.mongo import StoreUnavailable
 from shared.telemetry import END_TO_END, log_context, logger
 
-PREPARE_AGAIN = 2.0
-"""Seconds between two tries to make a channel ready."""
-_PATIENCE = 5.0
+OTHERS_FIRST = timedelta(minutes=10)
+"""How long a release waits for the channels that go before."""
+_LOOK_AGAIN = (0.05, 0.1, 0.25, 0.5, 1, 1)
+"""Seconds between looks at what the others did, before the message is put aside for a while."""
 _MARGIN = 15.0
 """Seconds that a message has beside the channel's call: the lease of a dead process, the ledger."""
 
@@ -44,16 +46,29 @@ def order_of(event: PublicationEvent, channel: Channel) -> Order:
     )
 
 
+def _unnoticed(_: Exception | None) -> None:
+    """Where nobody wants to know."""
+
+
 class Worker:
     """Brings one channel to where the events say it should be."""
 
-    def __init__(self, channel: Channel, ledger: Ledger, bus: Bus) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        ledger: Ledger,
+        bus: Bus,
+        *,
+        on: Collection[str] = (),
+        notice: Callable[[Exception | None], None] = _unnoticed,
+    ) -> None:
+        """`on`: all channels that are on. `notice` is told how each call ended."""
         self._channel = channel
         self._ledger = ledger
         self._bus = bus
+        self._first = [name for name in channel.after if name in on]
+        self._notice = notice
         self._failures = Failures(channel, ledger)
-        self._prepared = asyncio.Event()
-        self._ailment: Exception | None = None
 
     def consumption(self) -> Consumption[Event]:
         """How the channel's queue is consumed."""
@@ -62,39 +77,18 @@ class Worker:
             read=decode,
             handle=self.handle,
             report=self.report,
+            heeds=self._channel.heeds,
             prefetch=self._channel.concurrency,
             deadline=self._channel.deadline + _MARGIN,
         )
 
-    async def prepare(self) -> None:
-        """Make the channel ready, however often it takes."""
-        while not self._prepared.is_set():
-            try:
-                await self._channel.prepare()
-            except Exception as error:  # noqa: BLE001  # whatever it was: it is told by `health`, and tried again
-                self._ailment = error
-                _log.warning("the channel is not ready", channel=self._channel.name, reason=_reason(error))
-                await asyncio.sleep(PREPARE_AGAIN)
-            else:
-                self._ailment = None
-                self._prepared.set()
-                _log.info("the channel is ready", channel=self._channel.name)
-
-    async def ready(self) -> None:
-        """Wait until the channel is ready."""
-        await self._prepared.wait()
-
-    async def health(self) -> str | None:
-        """What keeps the channel from working."""
-        if self._prepared.is_set():
-            return None
-        return "being prepared" if self._ailment is None else _reason(self._ailment)
-
     async def handle(self, event: Event) -> None:
         """Do what the event asks for, once; return when its report is on the bus."""
+        if isinstance(event, DeliveryReported):
+            await self._channel.hear(event.data)
+            return
         if not isinstance(event, PublicationReleased | PublicationWithdrawn):
             raise Permanent(f"Канал не приймає подій {event.type}.")
-        await self._wait_until_ready()
         order = order_of(event, self._channel)
         publication = event.data
         if (
@@ -105,26 +99,30 @@ class Worker:
             return
         turn = Turn(self._channel, self._ledger, event, order)
         try:
+            if isinstance(event, PublicationReleased) and order.targeted:
+                await self._let_others_go_first(event)
             delivery, fresh = await turn.take()
         except Exception as error:
             self._failures.notice(event, error)
+            self._notice(error)
             raise
+        self._notice(None)
         if delivery is None:
             return
         await self._bus.emit(delivery)
         if fresh:
             self._measure(delivery)
 
-    async def _wait_until_ready(self) -> None:
-        if self._prepared.is_set():
-            return
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._prepared.wait()
-        except TimeoutError as error:
-            if self._ailment is None or isinstance(self._ailment, StoreUnavailable):
-                raise StoreUnavailable("the channel is being prepared") from error
-            raise Later("Канал ще не готовий до роботи.") from self._ailment
+    async def _let_others_go_first(self, event: PublicationReleased) -> None:
+        """Return when they are done with it, or had their time. Raises `Later`."""
+        waited_for = [name for name in self._first if name in event.data.targets]
+        for pause in (*_LOOK_AGAIN, 0):
+            entries = [await self._ledger.get(name, event.subject) for name in waited_for]
+            done = all(entry is not None and entry.rank >= event.rank for entry in entries)
+            if done or now() - event.time > OTHERS_FIRST:
+                return
+            await asyncio.sleep(pause)
+        raise Later(f"Чекаємо на канал {', '.join(waited_for)}.", counted=False)
 
     def _measure(self, delivery: DeliveryReported) -> None:
         data = delivery.data
@@ -171,7 +169,3 @@ class Worker:
             await self._ledger.keep(name, publication_id, owner, settled)
             with log_context(after.log_context()):
                 await self._bus.emit(after)
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

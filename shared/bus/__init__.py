@@ -1,6 +1,6 @@
 """The bus: one topology, one way to publish, one way to consume."""
 
-from shared.bus.connection import Bus
+from shared.bus.connection import Bus, Tap
 from shared.bus.consuming import Consumption, Later, Permanent, Report
 from shared.bus.publishing import BusUnavailable, Unroutable
 from shared.bus.topology import ARCHIVE_RECORD, NOTIFIER_MAILS, NOTIFIER_RELEASES, channel_queue
@@ -15,6 +15,7 @@ __all__ = [
     "Later",
     "Permanent",
     "Report",
+    "Tap",
     "Unroutable",
     "channel_queue",
 ]

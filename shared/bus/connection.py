@@ -5,15 +5,19 @@ and with it the acknowledgements of a consumer on the same one.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from faststream import AckPolicy
+from faststream.exceptions import FastStreamException
 from faststream.message import StreamMessage
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
+from faststream.rabbit.subscriber import RabbitSubscriber
 
 from shared.bus.consuming import Consumer, Consumption, T
-from shared.bus.publishing import publish
-from shared.bus.topology import EXCHANGES, declare, queues
+from shared.bus.publishing import DEADLINE, BusUnavailable, publish
+from shared.bus.topology import DELIVERIES, EXCHANGES, Queue, declare, queues
 from shared.events import CONTENT_TYPE, DeliveryReported, PublicationEvent, exchange_of
 from shared.settings import SharedSettings
 from shared.telemetry import BUS_CONNECTED, DELIVERED, EMITTED, logger
@@ -29,6 +33,44 @@ _log = logger(__name__)
 async def _undecoded(message: StreamMessage[object]) -> object:
     """Hand the message itself to the handler: reading its body is the consumer's, not the framework's."""
     return message
+
+
+class Tap:
+    """One queue's consumer, opened and shut while the service runs; shut at first."""
+
+    def __init__(
+        self, bus: "Bus", queue: Queue, heeds: Sequence[str], make: Callable[[], RabbitSubscriber]
+    ) -> None:
+        self._bus = bus
+        self._queue = queue
+        self._heeds = heeds
+        self._make = make
+        self._subscriber: RabbitSubscriber | None = None
+        self._open = False
+
+    async def open(self) -> None:
+        """Begin to consume, once the bus is ready. Raises `BusUnavailable`."""
+        if self._open:
+            return
+        await self._bus.ready()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._bus.bind(self._queue, [f"delivery.*.{target}" for target in self._heeds])
+                if self._subscriber is None:
+                    # Made now and not before: a broker that starts starts all that it knows.
+                    self._subscriber = self._make()
+                await self._subscriber.start()
+        except (TimeoutError, AMQPError, ChannelInvalidStateError, FastStreamException, OSError) as error:
+            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        self._open = True
+
+    async def shut(self) -> None:
+        """Take no more messages. Running handlers go on; they are waited for as long as at a stop."""
+        if not self._open or self._subscriber is None:
+            return
+        self._open = False
+        with suppress(AMQPError, ChannelInvalidStateError, OSError):
+            await self._subscriber.stop()
 
 
 class Bus:
@@ -63,18 +105,40 @@ class Bus:
 
     def consume(self, consumption: Consumption[T]) -> None:
         """Register a consumer; before `start`."""
+        self._subscribe(self._queue(consumption.queue), consumption)
+        self._consuming = True
+
+    def tap(self, consumption: Consumption[T]) -> Tap:
+        """Register a consumer that its `Tap` alone opens and shuts; before `start`."""
+        queue = self._queue(consumption.queue)
+        self._consuming = True
+        return Tap(self, queue, consumption.heeds, lambda: self._subscribe(queue, consumption))
+
+    def _queue(self, name: str) -> Queue:
+        return next(queue for queue in queues(self._settings.channels) if queue.name == name)
+
+    def _subscribe(self, queue: Queue, consumption: Consumption[T]) -> RabbitSubscriber:
         consumer = Consumer(consumption, self._publisher, self._settings.retry_ladder)
-        queue = next(q for q in queues(self._settings.channels) if q.name == consumption.queue)
 
         async def handler(message: RabbitMessage) -> None:
             await consumer(message)
 
-        self._consumer.subscriber(
+        subscriber = self._consumer.subscriber(
             queue.declaration(),
             channel=Channel(prefetch_count=consumption.prefetch),
             no_reply=True,
-        )(handler)
-        self._consuming = True
+        )
+        subscriber(handler)
+        return subscriber
+
+    async def bind(self, queue: Queue, patterns: Sequence[str]) -> None:
+        """Bring deliveries with these routing keys to a queue, beside what the topology brings there."""
+        if not patterns:
+            return
+        declared = await self._publisher.declare_queue(queue.declaration())
+        exchange = await self._publisher.declare_exchange(DELIVERIES)
+        for pattern in patterns:
+            await declared.bind(exchange, routing_key=pattern)
 
     async def start(self) -> None:
         """Begin to connect."""

@@ -46,12 +46,14 @@ class Later(Exception):
     """A failure that time can heal: the message takes the next step of the ladder.
 
     Any other exception of a handler is treated alike. `after`: seconds that the other side asked for;
-    the wait is at least that long, as far as the ladder reaches.
+    the wait is at least that long, as far as the ladder reaches. `counted`: whether it is an attempt at
+    all; where it isn't, the message stays on its step of the ladder, and can't come to its end.
     """
 
-    def __init__(self, reason: str, *, after: float = 0) -> None:
+    def __init__(self, reason: str, *, after: float = 0, counted: bool = True) -> None:
         super().__init__(reason)
         self.after = after
+        self.counted = counted
 
 
 class Report(Protocol[T_contra]):
@@ -71,6 +73,8 @@ class Consumption(Generic[T]):
     report: Report[T] | None = None
     prefetch: int = 20
     """Messages handled at the same time."""
+    heeds: tuple[str, ...] = ()
+    """Targets whose deliveries the queue gets too; for queues that `Bus.tap` consumes."""
     deadline: float = 60
     """Seconds for one attempt; far below the 30 minutes after which RabbitMQ closes the channel."""
     store_patience: float = field(default=1200, kw_only=True)
@@ -114,11 +118,13 @@ class Consumer(Generic[T]):
             else:
                 _log.exception("attempt failed unexpectedly", attempt=attempt)
                 reason = f"{type(error).__name__}: {reason}"
-            wait = self._wait(attempt, error.after if isinstance(error, Later) else 0)
+            asked, counted = (error.after, error.counted) if isinstance(error, Later) else (0, True)
+            wait = self._wait(attempt if counted else min(attempt, len(self._ladder)), asked)
             if wait is None:
                 await self._give_up(raw, message, f"tried {attempt} times: {reason}", attempt)
             else:
-                await self._postpone(raw, message, reason, attempt, wait)
+                made = attempt if counted else attempt - 1
+                await self._postpone(raw, message, reason, made, wait)
         else:
             CONSUMED.labels(queue, "done").inc()
 

@@ -12,12 +12,13 @@ from uuid import UUID
 from services.ingest.conditions import Keyed
 from services.ingest.store import Outbox, Unemitted
 from services.ingest.submissions import Step
-from services.publisher.channels.interface import Call, Posted, Unconfirmed
+from services.publisher.channels.interface import Call, Channel, Posted, Unconfirmed
 from services.publisher.decisions import Entry
 from services.publisher.ledger import LEASE, Ledger
 from shared.bus import Bus, BusUnavailable, Later
 from shared.events import DeliveryReported, PublicationEvent, now
 from shared.mongo import Database
+from shared.preview import Preview
 from shared.publication import Publication
 
 T = TypeVar("T")
@@ -174,7 +175,7 @@ class Screen:
         return list(self.whose.values()).count(id)
 
 
-class ScreenChannel:
+class ScreenChannel(Channel):
     """A process's way to the screen, where what is put up twice is seen twice."""
 
     name = "screen"
@@ -189,6 +190,9 @@ class ScreenChannel:
     async def prepare(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    def preview(self, publication: Publication) -> Preview:
+        return Preview(channel=self.name)
 
     def takes(self, publication: Publication) -> str | None:
         return None

@@ -107,7 +107,6 @@ async def deliver(mongo: Mongo, plan: Plan, broker: Broker, screen: Screen) -> i
             MortalLedger(mongo.database, process),
             MortalBus(broker, process),
         )
-        await worker.prepare()
         try:
             await worker.handle(event)
         except (Died, Later):

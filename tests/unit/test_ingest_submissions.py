@@ -7,7 +7,7 @@ import pytest
 
 from services.ingest.reading import CONTENT
 from services.ingest.submissions import Refused, State, Step, accept, release, revise, withdraw
-from services.ingest.targets import DEFAULT_CHANNELS, targets_of, unknown_channels
+from services.ingest.targets import targets_of, unknown_channels
 from shared.events import decode, new_id, now
 from shared.publication import Change, Fact, Significance
 from shared.vocabulary import Kind
@@ -57,9 +57,14 @@ def test_the_hour_decides_what_is_told_at_once(
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_goes_to_the_site_and_the_media(kind: Kind) -> None:
-    assert DEFAULT_CHANNELS[kind][0] == "site"
-    assert set(DEFAULT_CHANNELS[kind]) <= set(ALL)
+    assert {"site", "mail"} <= set(targets_of(content(kind), ALL, advance=False))
     assert targets_of(content(kind), ("site",), advance=False) == ("site", "mail")
+
+
+def test_a_channel_that_nobody_foresaw_is_one_more_feed() -> None:
+    on = (*ALL, "pigeons")
+    assert "pigeons" in targets_of(content("news"), on, advance=False)
+    assert "pigeons" not in targets_of(content("regulatory_act"), on, advance=False)
 
 
 @pytest.mark.parametrize(

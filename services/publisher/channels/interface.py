@@ -5,26 +5,55 @@ the ledger says so, one call at a time for each publication, and records what it
 
 How a call may fail, for every method that reaches the outside world:
 
-- `shared.bus.Later`: nothing took effect and time may heal it (throttled, refused for now, away).
-- `shared.bus.Permanent`: nothing took effect and time won't heal it (refused content, expired token).
+- `shared.bus.Later`: nothing took effect and time may heal it (throttled, refused for now).
+- `Away`: nothing took effect, the other side isn't there at all; whatever the publication, it would fail.
+- `Halted`: nothing took effect, nothing will until an operator does something (an expired token).
+- `shared.bus.Permanent`: nothing took effect and time won't heal it: this publication is refused.
 - `Unconfirmed`: it may have taken effect (a timeout after sending, a connection cut, a crash is alike).
 
-The texts of all three are read by clerks on the receipt: in Ukrainian, with no secret in them.
+The texts of all five are read by clerks on the receipt: in Ukrainian, with no secret in them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_settings import BaseSettings
 
+from shared.bus import Later
+from shared.events import Delivery
+from shared.media import MediaStore
 from shared.mongo import Database
+from shared.preview import Preview
 from shared.publication import Publication
 from shared.settings import SharedSettings
 
 SectionT = TypeVar("SectionT", bound=BaseSettings)
+
+
+class Away(Later):
+    """The other side can't be reached, or can't answer anybody: not the publication's failure.
+
+    Several in a row, and the channel's queue is left alone until `prepare` succeeds again; no attempt counts.
+    """
+
+    def __init__(self, reason: str, *, after: float = 0) -> None:
+        super().__init__(reason, after=after, counted=False)
+
+
+class Halted(Later):
+    """No call can succeed until an operator does `remedy`: the channel stops at once, and an alert goes out.
+
+    `remedy` is one line in Ukrainian. The queue keeps what comes until the channel is resumed or restarted.
+    """
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        super().__init__(reason, counted=False)
+        self.remedy = remedy
 
 
 class Unconfirmed(Exception):
@@ -62,7 +91,7 @@ class Call(Protocol):
 
 
 class Channel(Protocol):
-    """A place where publications are shown."""
+    """A place where publications are shown. A channel derives from this class: some members have defaults."""
 
     @property
     def name(self) -> str:
@@ -86,14 +115,34 @@ class Channel(Protocol):
     def concurrency(self) -> int:
         """Calls at the same time, each for another publication."""
 
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Channels that go first, where they are on and the publication goes to them.
+
+        A post that links to the site waits for the page: the preview is fetched once, when the post is
+        made. After ten minutes it goes out without.
+        """
+        return ()
+
+    @property
+    def heeds(self) -> tuple[str, ...]:
+        """Channels whose outcomes `hear` is told of."""
+        return ()
+
     async def prepare(self) -> None:
-        """Make ready: indexes, folders, a session. Called first, and again until it succeeds."""
+        """Make ready, and see that the other side is there: indexes, folders, a session, the token.
+
+        Called first, and again until it succeeds; and in the same way after the channel was away or stopped.
+        """
 
     async def close(self) -> None:
         """Let go of what `prepare` took. Called once, also where `prepare` never succeeded."""
 
     def takes(self, publication: Publication) -> str | None:
         """None if the channel can show it; else why not, in Ukrainian: the receipt shows it as skipped."""
+
+    def preview(self, publication: Publication) -> Preview:
+        """What `publish` would show, without doing anything: no IO. Asked only where `takes` says None."""
 
     async def publish(self, publication: Publication, call: Call) -> Posted:
         """Show it. Revision 2 may be the first public one: only `corrections` tells of changes."""
@@ -114,6 +163,17 @@ class Channel(Protocol):
 
         Raises `Unconfirmed` where the channel can't be asked. Never called on a repeatable channel.
         """
+
+    async def hear(self, delivery: Delivery) -> None:
+        """Another channel's outcome, of those that `heeds` names; told at least once, in any order.
+
+        Read what stands there now by `Surroundings.posted`, rather than trust an old report.
+        """
+        raise AssertionError(f"{self.name} heeds nobody, and was told of {delivery.target}")
+
+    def routes(self) -> APIRouter | None:
+        """Pages that the channel serves to the world, below `/channels/<name>` of PUBLISHER_URL."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -136,11 +196,27 @@ class Surroundings(Protocol):
     def database(self) -> Database:
         """The publisher's; a channel names its collections after itself."""
 
+    @property
+    def media(self) -> MediaStore:
+        """The bytes of a publication's files."""
+
     def section(self, model: type[SectionT]) -> SectionT:
         """The channel's own settings, read from the environment."""
+
+    def page_url(self, channel: str, path: str) -> str:
+        """The public address of a page that `routes` serves; `path` begins with a slash."""
 
     async def posted(self, publication_id: UUID, channel: str) -> Posted | None:
         """Where another channel shows a publication: a post's link to the site, a page's embedded video."""
 
     async def settle(self, channel: str, publication_id: UUID, settlement: Settlement) -> None:
         """End what `Posted.awaiting` left open; it is recorded and reported like any outcome."""
+
+    async def mail(self, message: EmailMessage) -> None:
+        """Send a mail from the press office: From and Date are added where they are missing.
+
+        Raises `Later` where it was certainly not sent, `Permanent` where it was refused, `Unconfirmed`.
+        """
+
+    async def alert(self, subject: str, text: str) -> None:
+        """Tell the operators, in Ukrainian. Never fails, and says the same thing once an hour at most."""

@@ -31,7 +31,7 @@ async def process(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.
         "MONGO_URL": settings.mongo_url.get_secret_value(),
         "RETRY_LADDER": ",".join(str(step) for step in settings.retry_ladder),
         "NOTIFIER_PORT": str(port),
-        "NOTIFIER_SMTP_PORT": str(settings.smtp_port),
+        "SMTP_PORT": str(settings.smtp_port),
         "LOG_LEVEL": "WARNING",
     }
     started = await asyncio.create_subprocess_exec(

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from services.publisher.channels.interface import Call, Channel, Posted, Surroundings, Unconfirmed
 from shared.bus import Later, Permanent
+from shared.preview import Piece, Preview
 from shared.publication import Publication
 
 
@@ -43,7 +44,7 @@ class Board:
     surroundings: Surroundings | None = None
 
 
-class BoardChannel:
+class BoardChannel(Channel):
     """Posts the title on the board; takes no act."""
 
     name = "board"
@@ -60,6 +61,9 @@ class BoardChannel:
 
     def takes(self, publication: Publication) -> str | None:
         return "Дошка не приймає актів." if publication.kind == "regulatory_act" else None
+
+    def preview(self, publication: Publication) -> Preview:
+        return Preview(channel=self.name, pieces=(Piece(text=publication.content.title),))
 
     async def publish(self, publication: Publication, call: Call) -> Posted:
         self.board.calls.append("publish")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.publisher.channels.interface import Call, Posted, Surroundings
+from services.publisher.channels.interface import Call, Channel, Posted, Surroundings
 from services.publisher.channels.site.addresses import Addresses
 from services.publisher.channels.site.design import Design
 from services.publisher.channels.site.edition import Edition
@@ -11,6 +11,7 @@ from services.publisher.channels.site.pages import Page, Pages
 from services.publisher.channels.site.settings import SiteSection
 from services.publisher.settings import PublisherSettings
 from shared.mongo import Database, Mongo
+from shared.preview import Piece, Preview
 from shared.publication import Publication
 from shared.telemetry import logger
 
@@ -20,7 +21,7 @@ _REBUILD_AGAIN = 5.0
 _log = logger(__name__)
 
 
-class SiteChannel:
+class SiteChannel(Channel):
     """Shows every publication on a page of its own; what is withdrawn leaves a notice at its address."""
 
     name = "site"
@@ -73,6 +74,12 @@ class SiteChannel:
     def takes(self, publication: Publication) -> str | None:  # noqa: ARG002  # the site takes everything
         """Everything."""
         return None
+
+    def preview(self, publication: Publication) -> Preview:
+        """The page's text."""
+        content = publication.content
+        text = f"{content.title}\n\n{content.lead}\n\n{content.body}"
+        return Preview(channel=self.name, pieces=(Piece(text=text),))
 
     async def publish(self, publication: Publication, call: Call) -> Posted:  # noqa: ARG002
         """Give it an address for good, keep it, write its page and the lists."""

@@ -1,0 +1,156 @@
+"""Keeps one channel's queue open while the channel can work, and shut while it can't: the circuit breaker.
+
+A message that would fail whatever it says is better left in its queue, where it costs no attempt and
+nobody waits for it, than carried to a server that isn't there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+
+from services.publisher.channels.interface import Away, Channel, Halted
+from services.publisher.controls import Control, Controls, State
+from services.publisher.metrics import CHANNEL_STATE
+from shared.bus import BusUnavailable, Tap
+from shared.mongo import StoreUnavailable
+from shared.telemetry import logger
+
+TRIPS_AT = 5
+"""Calls in a row that found the other side away."""
+SHORTEST, LONGEST = 2.0, 300.0
+"""Seconds between two tries to make a channel ready; doubled each time."""
+
+Alert = Callable[[str, str], Awaitable[None]]
+"""Tells operators: a subject and a text."""
+
+_log = logger(__name__)
+
+
+class Keeper:
+    """Opens and shuts the tap of one channel."""
+
+    def __init__(self, channel: Channel, tap: Tap, controls: Controls, alert: Alert) -> None:
+        self._channel = channel
+        self._tap = tap
+        self._controls = controls
+        self._alert = alert
+        self._away = 0
+        self._tripped = asyncio.Event()
+        self._trouble: Exception | None = None
+        self._open = asyncio.Event()
+        self._state = State.PREPARING
+        self._ailment: str | None = None
+
+    async def run(self) -> None:
+        """For as long as the service runs."""
+        await self._controls.ready()
+        pause = SHORTEST
+        while True:
+            if self._control.paused:
+                await self._stand(State.PAUSED, self._control.reason)
+                await self._controls.changed()
+                continue
+            if not await self._made_ready():
+                await self._until_next_try(pause)
+                pause = min(pause * 2, LONGEST)
+                continue
+            await self._serve()
+            pause = SHORTEST
+            if isinstance(self._trouble, Halted):
+                await self._halt(self._trouble)
+                await self._until_next_try(LONGEST)
+            elif self._trouble is not None:
+                await self._stand(State.AWAY, _reason(self._trouble))
+                await self._until_next_try(pause)
+
+    def notice(self, error: Exception | None) -> None:
+        """How a call ended; None where it succeeded."""
+        if isinstance(error, Halted):
+            self._trip(error)
+        elif isinstance(error, Away | TimeoutError):
+            self._away += 1
+            if self._away >= TRIPS_AT:
+                self._trip(error)
+        else:
+            self._away = 0
+
+    async def ready(self) -> None:
+        """Wait until the queue is consumed."""
+        await self._open.wait()
+
+    async def health(self) -> str | None:
+        """What keeps the channel from working. A pause is no ailment: somebody wanted it."""
+        if self._state in (State.OPEN, State.PAUSED):
+            return None
+        return self._ailment or "being prepared"
+
+    @property
+    def _control(self) -> Control:
+        return self._controls.known(self._channel.name)
+
+    def _trip(self, error: Exception) -> None:
+        self._trouble = error
+        self._tripped.set()
+
+    async def _made_ready(self) -> bool:
+        try:
+            await self._channel.prepare()
+        except Halted as error:
+            await self._halt(error)
+        except Exception as error:  # noqa: BLE001  # whatever it was: it is told by `health`, and tried again
+            _log.warning("the channel is not ready", channel=self._channel.name, reason=_reason(error))
+            await self._stand(State.AWAY, _reason(error))
+        else:
+            return True
+        return False
+
+    async def _serve(self) -> None:
+        """Consume until a call trips, or an operator wants a pause."""
+        self._away, self._trouble = 0, None
+        self._tripped.clear()
+        try:
+            await self._tap.open()
+        except BusUnavailable as error:
+            self._trouble = error
+            return
+        await self._stand(State.OPEN, None)
+        _log.info("the channel is ready", channel=self._channel.name)
+        self._open.set()
+        try:
+            while not self._tripped.is_set() and not self._control.paused:
+                await _first(self._tripped.wait(), self._controls.changed())
+        finally:
+            self._open.clear()
+            await self._tap.shut()
+
+    async def _until_next_try(self, seconds: float) -> None:
+        """Wait, but no longer than until an operator wants something else."""
+        await _first(asyncio.sleep(seconds), self._controls.changed())
+
+    async def _halt(self, error: Halted) -> None:
+        told = f"{error} {error.remedy}"
+        await self._stand(State.HALTED, told)
+        await self._alert(f"Канал {self._channel.name} зупинено", told)
+
+    async def _stand(self, state: State, ailment: str | None) -> None:
+        self._state, self._ailment = state, ailment
+        for each in State:
+            CHANNEL_STATE.labels(self._channel.name, each).set(each is state)
+        try:
+            await self._controls.tell(self._channel.name, state, ailment)
+        except StoreUnavailable as error:
+            _log.warning("the channel's state could not be kept", reason=str(error))
+
+
+async def _first(*awaited: Coroutine[object, object, object]) -> None:
+    """Wait for whichever ends first, and cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in awaited]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Away | Halted) else f"{type(error).__name__}: {error}"
