@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import JsonValue
 from pydantic_settings import BaseSettings
 
 from services.publisher.settings import PublisherSettings
+from shared.media import MediaStore
+from shared.publication import MediaFile
 from tests.platforms.platform import Fault
 
 
@@ -38,6 +41,14 @@ class ChannelStand(ABC):
     async def open(self) -> Sequence[BaseSettings]:
         """Start the outside world; return the channel's settings, aimed at it."""
 
+    async def media(self, store: MediaStore) -> tuple[MediaFile, ...]:
+        """Keep the files that such a publication needs; return what the publication says of them.
+
+        Called for each publication of a test, before it is released.
+        """
+        del store
+        return ()
+
     @abstractmethod
     async def close(self) -> None:
         """Stop what `open` started."""
@@ -45,6 +56,13 @@ class ChannelStand(ABC):
     @abstractmethod
     async def shown(self) -> Sequence[str]:
         """The texts of all that people see now: one for each post, page, or item of a list."""
+
+    async def remote_of(self, title: str) -> dict[str, JsonValue] | None:
+        """What a person who looks for a post with this title finds: its ids as `Posted.remote` has them.
+
+        Asked only where `can_be_asked` is False; None where there is no such post.
+        """
+        raise AssertionError(f"{title}: the channel can be asked")
 
     def script(self, *faults: Fault) -> None:
         """Have the next calls that would change something meet these faults, one each."""
