@@ -96,7 +96,8 @@ class Failures:
         ended = Outcome.FAILED if wait is None else Outcome.RETRYING
         outcome = Outcome.UNCONFIRMED if in_doubt else ended
         text = f"{said} {_what_now(attempt, wait)}"
-        return first_delivery(event, name, outcome, None, text, attempt=attempt)
+        # Where the channel was away before the first attempt counted, there was none.
+        return first_delivery(event, name, outcome, None, text, attempt=attempt or None)
 
 
 def _what_now(attempt: int, wait: float | None) -> str:
@@ -104,7 +105,7 @@ def _what_now(attempt: int, wait: float | None) -> str:
         tried = "" if attempt == 1 else f" після {attempt} спроб"
         return f"Відкладено{tried}: потрібне рішення людини."
     due = format_timedelta(timedelta(seconds=max(1, round(wait))), add_direction=True, locale="uk")
-    return f"Спроба {attempt} не вдалася, наступна {due}."
+    return f"Спроба {attempt} не вдалася, наступна {due}." if attempt else f"Спробуємо ще раз {due}."
 
 
 def _paragraph(text: str | None) -> str | None:
