@@ -50,7 +50,7 @@ async def clean_databases(mongo_url: str) -> None:
 
 async def drop_databases(mongo_url: str) -> None:
     """Leave nothing of what the services stored."""
-    for name in ("ingest", "archive", "publisher", "notifier"):
+    for name in ("ingest", "archive", "publisher", "notifier", "media"):
         mongo = Mongo(mongo_url, name)
         await mongo.database.client.drop_database(name)
         mongo.close()

@@ -10,12 +10,19 @@ from services.ingest.admission import Admission
 from services.ingest.desk import Desk, routes
 from services.ingest.emission import POLL, Emitter, Relay
 from services.ingest.keys import Register
+from services.ingest.media.intake import Intake
+from services.ingest.media.records import Records
+from services.ingest.media.routes import MediaDesk
+from services.ingest.media.routes import routes as media_routes
+from services.ingest.media.settings import MediaSettings
+from services.ingest.media.upkeep import Upkeep
 from services.ingest.metrics import OLDEST_UNEMITTED, count_refusals
 from services.ingest.openapi import describe
 from services.ingest.settings import IngestSettings
 from services.ingest.store import LEASE, Outbox
 from shared.bus import Bus
 from shared.events import now
+from shared.media import MediaStore
 from shared.mongo import Mongo, StoreUnavailable
 from shared.telemetry import logger
 from shared.web import make_app
@@ -26,7 +33,7 @@ _log = logger(__name__)
 class Ingest:
     """What lives as long as the process."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestSettings, media_settings: MediaSettings) -> None:
         self.mongo = Mongo(settings.mongo_url.get_secret_value(), settings.database)
         self.bus = Bus(settings)
         self.outbox = Outbox(self.mongo.database)
@@ -34,7 +41,12 @@ class Ingest:
         self.emitter = Emitter(self.outbox, self.bus)
         self.relay = Relay(self.outbox, self.bus, self.emitter)
         self.admission = Admission(self.register, settings.rate)
-        self.desk = Desk(settings, self.outbox, self.emitter)
+        self.media = Records(self.mongo.database)
+        self.media_store = MediaStore(settings.mongo_url.get_secret_value())
+        self.intake = Intake(media_settings, self.media, self.media_store)
+        self.upkeep = Upkeep(media_settings, self.media, self.media_store)
+        self.media_desk = MediaDesk(self.intake, self.media)
+        self.desk = Desk(settings, self.outbox, self.emitter, self.media)
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -45,6 +57,7 @@ class Ingest:
     async def stop(self) -> None:
         """Finish emitting what was accepted or claimed here, and close."""
         self.relay.stop()
+        self.upkeep.stop()
         if self.outbox.prepared:
             await asyncio.wait(self._loops[:1], timeout=LEASE.total_seconds())
         for loop in self._loops:
@@ -54,11 +67,14 @@ class Ingest:
         await self.bus.stop()
         # The driver waits for its own threads here, up to ten seconds.
         await asyncio.to_thread(self.mongo.close)
+        await asyncio.to_thread(self.media_store.close)
 
     async def _run(self) -> None:
         while not self.outbox.prepared:
             try:
                 await self.register.prepare()
+                await self.media.prepare()
+                await self.media_store.prepare()
                 await self.outbox.prepare()
             except StoreUnavailable as error:
                 _log.warning("the indexes wait for the database", reason=str(error))
@@ -66,7 +82,9 @@ class Ingest:
             except Exception:  # noqa: BLE001  # said, and tried again: the loop must not end
                 _log.exception("the indexes can't be made")
                 await asyncio.sleep(10 * POLL)
-        await self.relay.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.relay.run())
+            group.create_task(self.upkeep.run())
 
     async def _measure(self) -> None:
         while True:
@@ -90,9 +108,9 @@ class Ingest:
         return "it has ended" if ended else None
 
 
-def build(settings: IngestSettings) -> FastAPI:
+def build(settings: IngestSettings, media_settings: MediaSettings | None = None) -> FastAPI:
     """The app. It is ready without the broker: what it accepts meanwhile waits in the outbox."""
-    ingest = Ingest(settings)
+    ingest = Ingest(settings, media_settings or MediaSettings())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -110,6 +128,7 @@ def build(settings: IngestSettings) -> FastAPI:
     )
     app.state.ingest = ingest
     app.include_router(routes(ingest.desk, ingest.admission))
+    app.include_router(media_routes(ingest.media_desk, ingest.admission))
     count_refusals(app)
     describe(app)
     return app

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,8 @@ from fastapi.responses import JSONResponse
 from services.ingest.admission import Admission
 from services.ingest.conditions import Keyed, etag, keyed, revisions_seen
 from services.ingest.emission import Emitter
+from services.ingest.media.records import Records
+from services.ingest.media.resolving import resolve
 from services.ingest.metrics import ACCEPTED
 from services.ingest.openapi import ANSWERS, request_body
 from services.ingest.reading import body_of, read_content, read_revision, read_withdrawal, unfit
@@ -35,10 +38,11 @@ _log = logger(__name__)
 class Desk:
     """What the routes do: read, decide, keep, answer."""
 
-    def __init__(self, settings: IngestSettings, outbox: Outbox, emitter: Emitter) -> None:
+    def __init__(self, settings: IngestSettings, outbox: Outbox, emitter: Emitter, media: Records) -> None:
         self._settings = settings
         self._outbox = outbox
         self._emitter = emitter
+        self._media = media
 
     async def submit(self, request: Request, department: Department) -> JSONResponse:
         """Accept a new publication."""
@@ -47,7 +51,8 @@ class Desk:
         content = read_content(body)
         self._check_channels(content)
         key = keyed(request, body)
-        step = accept(new_id(), content, department, channels=self._settings.channels, at=now())
+        media = await resolve(self._media, content, department, claim=True)
+        step = accept(new_id(), content, department, media=media, channels=self._settings.channels, at=now())
         async for _ in _tries():
             try:
                 await self._outbox.insert(step, key)
@@ -55,6 +60,7 @@ class Desk:
                 if (answer := self._same(await self._answer_to(department, key), key)) is not None:
                     return answer
             else:
+                await self._keep(step)
                 return self._accepted(step, "submit")
         raise StoreUnavailable("a request with the same key is under way and doesn't end")
 
@@ -65,6 +71,7 @@ class Desk:
         content, change = read_revision(body)
         self._check_channels(content)
         key = keyed(request, body)
+        media = await resolve(self._media, content, department, claim=True)
 
         def decide(stored: Stored) -> Step:
             revision = stored.submission.publication.revision
@@ -76,7 +83,14 @@ class Desk:
                     more={"revision": revision},
                     headers={"ETag": etag(revision)},
                 )
-            return revise(stored.submission, content, change, channels=self._settings.channels, at=now())
+            return revise(
+                stored.submission,
+                content,
+                change,
+                media=media,
+                channels=self._settings.channels,
+                at=now(),
+            )
 
         return await self._change(department, id, key, decide, "revise")
 
@@ -136,8 +150,14 @@ class Desk:
                     await self._outbox.apply(step, stored.version, key)
                 except (Outdated, KeyTaken):
                     continue
+                await self._keep(step)
                 return self._accepted(step, operation)
             raise StoreUnavailable("others change it without end")
+
+    async def _keep(self, step: Step) -> None:
+        """Its files are used. Where this fails, who cleans up finds them in the submission."""
+        with suppress(StoreUnavailable):
+            await self._media.keep(step.submission.publication.content.media)
 
     async def _answer_to(self, department: Department, key: Keyed | None) -> Answer | None:
         return None if key is None else await self._outbox.answered(department.id, key.key)

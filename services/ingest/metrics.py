@@ -18,6 +18,11 @@ OLDEST_UNEMITTED = Gauge(
     "visnyk_oldest_unemitted_seconds",
     "Age of the oldest accepted event that is not on the bus; 0 if all are.",
 )
+UPLOADS = Counter(
+    "visnyk_uploads_total", "Files handed in, by form (photo, video, document, unknown).", ["form", "outcome"]
+)
+UPLOADED_BYTES = Counter("visnyk_uploaded_bytes_total", "Bytes of the files taken, as stored.", ["form"])
+RENDITIONS_WAITING = Gauge("visnyk_renditions_waiting", "Photographs whose renditions are not all made.")
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 

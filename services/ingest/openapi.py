@@ -45,17 +45,24 @@ _PROBLEMS = {
     429: "Too many requests; see Retry-After.",
     503: "The database is away; see Retry-After, and repeat with the same Idempotency-Key.",
 }
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    202: {"model": AcceptedAnswer, "description": "Accepted, durably."},
-    **{
+
+
+def problems(texts: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """The part of a route's answers that are problem details, by status."""
+    return {
         status: {
             "description": text,
             "content": {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
             },
         }
-        for status, text in _PROBLEMS.items()
-    },
+        for status, text in texts.items()
+    }
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"model": AcceptedAnswer, "description": "Accepted, durably."},
+    **problems(_PROBLEMS),
 }
 
 

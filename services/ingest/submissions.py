@@ -12,7 +12,16 @@ from pydantic import AwareDatetime
 from services.ingest.targets import targets_of
 from shared.events import EVENT_OF_FACT, PublicationEvent, new_id
 from shared.fields import Model
-from shared.publication import Change, Content, Correction, Department, Fact, Publication, Withdrawal
+from shared.publication import (
+    Change,
+    Content,
+    Correction,
+    Department,
+    Fact,
+    MediaFile,
+    Publication,
+    Withdrawal,
+)
 
 
 class State(StrEnum):
@@ -55,9 +64,15 @@ class Step:
 
 
 def accept(
-    id: UUID, content: Content, department: Department, *, channels: Sequence[str], at: datetime
+    id: UUID,
+    content: Content,
+    department: Department,
+    *,
+    media: tuple[MediaFile, ...] = (),
+    channels: Sequence[str],
+    at: datetime,
 ) -> Step:
-    """Take a new submission."""
+    """Take a new submission; `media` are the files that its content names."""
     state, due_at = _state(content, at)
     publication = Publication(
         id=id,
@@ -65,6 +80,7 @@ def accept(
         department=department,
         content=content,
         targets=targets_of(content, channels, advance=state is State.EMBARGOED),
+        media=media,
         submitted_at=at,
         accepted_at=at,
         released_at=at if state is State.RELEASED else None,
@@ -73,7 +89,13 @@ def accept(
 
 
 def revise(
-    before: Submission, content: Content, change: Change, *, channels: Sequence[str], at: datetime
+    before: Submission,
+    content: Content,
+    change: Change,
+    *,
+    media: tuple[MediaFile, ...] = (),
+    channels: Sequence[str],
+    at: datetime,
 ) -> Step:
     """Make the next revision. Raises `Refused`."""
     old = before.publication
@@ -84,7 +106,7 @@ def revise(
     if before.state is not State.RELEASED:
         content = _at_its_hour(old.content, content)
     revision = old.revision + 1
-    fields: dict[str, object] = {"revision": revision, "content": content, "accepted_at": at}
+    fields: dict[str, object] = {"revision": revision, "content": content, "media": media, "accepted_at": at}
     if before.state is State.RELEASED:
         _hours_unchanged(old.content, content)
         correction = Correction(revision=revision, at=at, **change.model_dump())
