@@ -13,7 +13,6 @@ from faststream import AckPolicy
 from faststream.exceptions import FastStreamException
 from faststream.message import StreamMessage
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
-from faststream.rabbit.subscriber import RabbitSubscriber
 
 from shared.bus.consuming import Consumer, Consumption, T
 from shared.bus.publishing import DEADLINE, BusUnavailable, publish
@@ -36,41 +35,51 @@ async def _undecoded(message: StreamMessage[object]) -> object:
 
 
 class Tap:
-    """One queue's consumer, opened and shut while the service runs; shut at first."""
+    """One queue's consumer, opened and shut while the service runs; shut at first.
+
+    On a connection of its own: FastStream's subscriber leaves what arrives while it is being stopped
+    unacknowledged, and only closing the connection gives that back to the queue.
+    """
 
     def __init__(
-        self, bus: "Bus", queue: Queue, heeds: Sequence[str], make: Callable[[], RabbitSubscriber]
+        self, bus: "Bus", queue: Queue, heeds: Sequence[str], make: Callable[[], RabbitBroker]
     ) -> None:
         self._bus = bus
         self._queue = queue
         self._heeds = heeds
         self._make = make
-        self._subscriber: RabbitSubscriber | None = None
-        self._open = False
+        self._broker: RabbitBroker | None = None
 
     async def open(self) -> None:
         """Begin to consume, once the bus is ready. Raises `BusUnavailable`."""
-        if self._open:
+        if self._broker is not None:
             return
         await self._bus.ready()
+        broker = self._make()
         try:
             async with asyncio.timeout(DEADLINE):
                 await self._bus.bind(self._queue, [f"delivery.*.{target}" for target in self._heeds])
-                if self._subscriber is None:
-                    # Made now and not before: a broker that starts starts all that it knows.
-                    self._subscriber = self._make()
-                await self._subscriber.start()
+                await broker.start()
         except (TimeoutError, AMQPError, ChannelInvalidStateError, FastStreamException, OSError) as error:
+            await _stopped(broker)
             raise BusUnavailable(f"{type(error).__name__}: {error}") from error
-        self._open = True
+        self._broker = broker
 
     async def shut(self) -> None:
-        """Take no more messages. Running handlers go on; they are waited for as long as at a stop."""
-        if not self._open or self._subscriber is None:
-            return
-        self._open = False
-        with suppress(AMQPError, ChannelInvalidStateError, OSError):
-            await self._subscriber.stop()
+        """Take no more messages; running handlers get as long as at a stop of the service."""
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await _stopped(broker)
+
+    async def connected(self) -> bool:
+        """Whether its connection stands, or none is wanted."""
+        return self._broker is None or await self._broker.ping(timeout=1.0)
+
+
+async def _stopped(broker: RabbitBroker) -> None:
+    """Stop a broker, whatever state its connection is in."""
+    with suppress(Exception):
+        await broker.stop()
 
 
 class Bus:
@@ -90,8 +99,34 @@ class Bus:
             logger=None,
             apply_types=False,
         )
-        self._consumer = RabbitBroker(
-            url,
+        self._url = url
+        self._consumer = self._consuming_broker()
+        self._taps: list[Tap] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._consuming = False
+        self._ready = asyncio.Event()
+
+    def consume(self, consumption: Consumption[T]) -> None:
+        """Register a consumer; before `start`."""
+        self._subscribe(self._consumer, self._queue(consumption.queue), consumption)
+        self._consuming = True
+
+    def tap(self, consumption: Consumption[T]) -> Tap:
+        """Register a consumer that its `Tap` alone opens and shuts."""
+        queue = self._queue(consumption.queue)
+
+        def make() -> RabbitBroker:
+            broker = self._consuming_broker()
+            self._subscribe(broker, queue, consumption)
+            return broker
+
+        tap = Tap(self, queue, consumption.heeds, make)
+        self._taps.append(tap)
+        return tap
+
+    def _consuming_broker(self) -> RabbitBroker:
+        return RabbitBroker(
+            self._url,
             reconnect_interval=RECONNECT_EVERY,
             graceful_timeout=GRACE,
             ack_policy=AckPolicy.REJECT_ON_ERROR,
@@ -99,37 +134,21 @@ class Bus:
             logger=None,
             apply_types=False,
         )
-        self._connecting: asyncio.Task[None] | None = None
-        self._consuming = False
-        self._ready = asyncio.Event()
-
-    def consume(self, consumption: Consumption[T]) -> None:
-        """Register a consumer; before `start`."""
-        self._subscribe(self._queue(consumption.queue), consumption)
-        self._consuming = True
-
-    def tap(self, consumption: Consumption[T]) -> Tap:
-        """Register a consumer that its `Tap` alone opens and shuts; before `start`."""
-        queue = self._queue(consumption.queue)
-        self._consuming = True
-        return Tap(self, queue, consumption.heeds, lambda: self._subscribe(queue, consumption))
 
     def _queue(self, name: str) -> Queue:
         return next(queue for queue in queues(self._settings.channels) if queue.name == name)
 
-    def _subscribe(self, queue: Queue, consumption: Consumption[T]) -> RabbitSubscriber:
+    def _subscribe(self, broker: RabbitBroker, queue: Queue, consumption: Consumption[T]) -> None:
         consumer = Consumer(consumption, self._publisher, self._settings.retry_ladder)
 
         async def handler(message: RabbitMessage) -> None:
             await consumer(message)
 
-        subscriber = self._consumer.subscriber(
+        broker.subscriber(
             queue.declaration(),
             channel=Channel(prefetch_count=consumption.prefetch),
             no_reply=True,
-        )
-        subscriber(handler)
-        return subscriber
+        )(handler)
 
     async def bind(self, queue: Queue, patterns: Sequence[str]) -> None:
         """Bring deliveries with these routing keys to a queue, beside what the topology brings there."""
@@ -151,7 +170,7 @@ class Bus:
             with suppress(asyncio.CancelledError):
                 await self._connecting
         self._ready.clear()
-        await self._consumer.stop()
+        await asyncio.gather(self._consumer.stop(), *(tap.shut() for tap in self._taps))
         await self._publisher.stop()
         BUS_CONNECTED.labels("publish").set(0)
         BUS_CONNECTED.labels("consume").set(0)
@@ -164,6 +183,9 @@ class Bus:
         """Whether both connections stand now."""
         brokers = [self._publisher, self._consumer] if self._consuming else [self._publisher]
         states = [self._ready.is_set() and await broker.ping(timeout=1.0) for broker in brokers]
+        taps = await asyncio.gather(*(tap.connected() for tap in self._taps))
+        if taps:
+            states = [states[0], all([*states[1:], *taps])]
         for name, state in zip(("publish", "consume"), states, strict=False):
             BUS_CONNECTED.labels(name).set(state)
         return all(states)
@@ -226,8 +248,7 @@ class Bus:
 
     async def _reset(self) -> None:
         for broker in (self._consumer, self._publisher):
-            with suppress(Exception):
-                await broker.stop()
+            await _stopped(broker)
 
 
 def _with_heartbeat(url: str) -> str:

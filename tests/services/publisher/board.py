@@ -8,12 +8,23 @@ from enum import Enum, auto
 from types import ModuleType
 from uuid import UUID
 
+from fastapi import APIRouter
 from pydantic import JsonValue
 
-from services.publisher.channels.interface import Call, Channel, Posted, Surroundings, Unconfirmed
+from services.publisher.channels.interface import (
+    Away,
+    Call,
+    Channel,
+    Halted,
+    Posted,
+    Surroundings,
+    Unconfirmed,
+)
 from shared.bus import Later, Permanent
+from shared.events import Delivery
 from shared.preview import Piece, Preview
 from shared.publication import Publication
+from tests.samples import publication
 
 
 class Fault(Enum):
@@ -25,6 +36,10 @@ class Fault(Enum):
     """The connection is lost, and the post was not made."""
     CUT_AFTER = auto()
     """The connection is lost, and the post was made."""
+    AWAY = auto()
+    """Nobody is at the board."""
+    LOCKED = auto()
+    """The board is locked, and only an operator has the key."""
     HANGS_AFTER = auto()
     """It never answers, and the post was made."""
 
@@ -42,6 +57,12 @@ class Board:
     remembered: list[Mapping[str, JsonValue]] = field(default_factory=list)
     awaiting: str | None = None
     surroundings: Surroundings | None = None
+    after: tuple[str, ...] = ()
+    heeds: tuple[str, ...] = ()
+    ailments: deque[Exception] = field(default_factory=deque)
+    """What `prepare` finds wrong, one try each."""
+    prepared: int = 0
+    heard: list[Delivery] = field(default_factory=list)
 
 
 class BoardChannel(Channel):
@@ -55,7 +76,30 @@ class BoardChannel(Channel):
     def __init__(self, board: Board) -> None:
         self.board = board
 
-    async def prepare(self) -> None: ...
+    @property
+    def after(self) -> tuple[str, ...]:
+        return self.board.after
+
+    @property
+    def heeds(self) -> tuple[str, ...]:
+        return self.board.heeds
+
+    async def prepare(self) -> None:
+        if self.board.ailments:
+            raise self.board.ailments.popleft()
+        self.board.prepared += 1
+
+    async def hear(self, delivery: Delivery) -> None:
+        self.board.heard.append(delivery)
+
+    def routes(self) -> APIRouter:
+        router = APIRouter()
+
+        @router.get("/posts")
+        async def posts() -> list[str]:
+            return list(self.board.posts.values())
+
+        return router
 
     async def close(self) -> None: ...
 
@@ -116,6 +160,10 @@ class BoardChannel(Channel):
             raise Later("Дошка просить зачекати.", after=0.1)
         if fault is Fault.REFUSED:
             raise Permanent("Дошка не приймає такого тексту.")
+        if fault is Fault.AWAY:
+            raise Away("До дошки не дістатися.")
+        if fault is Fault.LOCKED:
+            raise Halted("Дошку замкнено.", remedy="Відчиніть її.")
         if fault is not Fault.CUT_BEFORE:
             self._put_up(publication)
         if fault is Fault.HANGS_AFTER:
@@ -133,3 +181,7 @@ def module_of(board: Board) -> ModuleType:
 
     module.__dict__["open_channel"] = open_channel
     return module
+
+
+def posted_on_board() -> Publication:
+    return publication(targets=("board", "mail"))

@@ -1,8 +1,10 @@
 """A publisher on real servers, and what it reports."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +19,8 @@ from shared.events import DeliveryReported, PublicationEvent, decode
 from shared.mongo import Mongo
 from shared.publication import Publication
 from shared.settings import SharedSettings
-from tests.rabbit import channel, depth
+from tests.rabbit import channel, depth, empty_queues
+from tests.services.publisher.board import Board, module_of
 from tests.waiting import eventually
 
 SITE_URL = "https://rada.example"
@@ -145,4 +148,34 @@ async def opened_desk(settings: SharedSettings) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def desk(publisher_settings: PublisherSettings) -> AsyncIterator[Desk]:
     async with opened_desk(publisher_settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    """The board, found by its name like any channel."""
+    board = Board()
+    monkeypatch.setitem(sys.modules, "services.publisher.channels.board", module_of(board))
+    return board
+
+
+@pytest.fixture
+async def settings(publisher_settings: PublisherSettings, board: Board) -> PublisherSettings:
+    settings = publisher_settings.model_copy(update={"channels": ("site", "board")})
+    await empty_queues(settings)
+    return settings
+
+
+@pytest.fixture
+async def publisher(settings: PublisherSettings, site_section: SiteSection) -> AsyncIterator[Publisher]:
+    publisher = Publisher(settings, [site_section], lease=timedelta(seconds=1))
+    await publisher.start()
+    await asyncio.wait_for(publisher.ready(), 20)
+    yield publisher
+    await publisher.stop()
+
+
+@pytest.fixture
+async def reports(settings: PublisherSettings, publisher: Publisher) -> AsyncIterator[Desk]:
+    async with opened_desk(settings) as opened:
         yield opened

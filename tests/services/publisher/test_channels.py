@@ -1,9 +1,6 @@
 """What the publisher promises any channel, on one that may not be called twice."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,52 +9,17 @@ from prometheus_client import REGISTRY
 from services.publisher.app import Publisher
 from services.publisher.channels.interface import Posted, Settlement
 from services.publisher.channels.registry import UnknownChannel
-from services.publisher.channels.site.settings import SiteSection
 from services.publisher.settings import PublisherSettings
 from services.publisher.settling import Doubts
 from shared.bus import channel_queue
 from shared.bus.parked import ParkedMessages
 from shared.events import Outcome
-from shared.publication import Fact, Publication
-from tests.rabbit import depth, empty_queues
+from shared.publication import Fact
+from tests.rabbit import depth
 from tests.samples import corrected, fact, publication, withdrawn
-from tests.services.publisher.board import Board, Fault, module_of
-from tests.services.publisher.conftest import Desk, opened_desk
+from tests.services.publisher.board import Board, Fault, posted_on_board
+from tests.services.publisher.conftest import Desk
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    """The board, found by its name like any channel."""
-    board = Board()
-    monkeypatch.setitem(sys.modules, "services.publisher.channels.board", module_of(board))
-    return board
-
-
-@pytest.fixture
-async def settings(publisher_settings: PublisherSettings, board: Board) -> PublisherSettings:
-    settings = publisher_settings.model_copy(update={"channels": ("site", "board")})
-    await empty_queues(settings)
-    return settings
-
-
-@pytest.fixture
-async def publisher(settings: PublisherSettings, site_section: SiteSection) -> AsyncIterator[Publisher]:
-    publisher = Publisher(settings, [site_section], lease=timedelta(seconds=1))
-    await publisher.start()
-    await asyncio.wait_for(publisher.ready(), 20)
-    yield publisher
-    await publisher.stop()
-
-
-@pytest.fixture
-async def reports(settings: PublisherSettings, publisher: Publisher) -> AsyncIterator[Desk]:
-    async with opened_desk(settings) as opened:
-        yield opened
-
-
-def posted_on_board() -> Publication:
-    return publication(targets=("board", "mail"))
 
 
 async def outcomes(reports: Desk, *, until: Callable[[list[Outcome]], bool]) -> list[Outcome]:
