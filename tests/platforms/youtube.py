@@ -117,6 +117,8 @@ class YoutubePlatform:
         """What the next uploads are said to be at first; `uploaded` while they are processed."""
         self.audited = True
         """False: a project whose uploads are locked as private."""
+        self.forgets_whole = False
+        """True: a session is forgotten as soon as its upload is whole."""
         self.lists_uploads = True
         """False: the list of uploads is behind."""
         self.grants_refused = 0
@@ -388,6 +390,8 @@ class YoutubePlatform:
         )
         self._lock(video.status)
         self.videos[id] = video
+        if self.forgets_whole:
+            self._sessions.clear()
         return web.json_response(self._video(video, session.parts), status=201)
 
     def _lock(self, status: Resource) -> None:

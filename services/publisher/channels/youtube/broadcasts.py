@@ -60,7 +60,7 @@ class Broadcasts:
         else:
             broadcast = await self._announced(id, details, metadata)
         record = await self._records.change(
-            id, broadcast=broadcast.id, begun_at=None, awaiting=False, refusal=None
+            id, broadcast=broadcast.id, announcing_at=None, awaiting=False, refusal=None
         )
 
         async def keep(key: str) -> None:
@@ -86,7 +86,7 @@ class Broadcasts:
             status = _mutable(broadcast.status, _STATUS) | {"privacyStatus": "private"}
             await self._api.update_broadcast(known, {"status": status}, urgent=True)
         kept = None if broadcast is None else known
-        await self._records.change(id, broadcast=kept, begun_at=None, thumbnail=None, awaiting=False)
+        await self._records.change(id, broadcast=kept, announcing_at=None, thumbnail=None, awaiting=False)
 
     async def _announced(self, id: UUID, details: BroadcastDetails, metadata: Metadata) -> Broadcast:
         parts: dict[str, Part] = {
@@ -97,11 +97,11 @@ class Broadcasts:
             },
             "status": {"privacyStatus": self._section.privacy, "selfDeclaredMadeForKids": False},
         }
-        await self._records.change(id, begun_at=now())
+        await self._records.change(id, announcing_at=now())
         try:
             return await self._api.insert_broadcast(parts)
         except (Away, Later, Permanent):
-            await self._records.change(id, begun_at=None)
+            await self._records.change(id, announcing_at=None)
             raise
 
     async def _changed(
@@ -125,7 +125,7 @@ class Broadcasts:
 
     async def _listed(self, id: UUID, record: Record) -> str | None:
         """What an earlier try may have announced; None if certainly nothing. Raises `Unconfirmed`."""
-        if record.begun_at is None:
+        if record.announcing_at is None:
             return None
         page: str | None = None
         for _ in range(_PAGES):
@@ -136,7 +136,7 @@ class Broadcasts:
             page = listed.next
             if page is None:
                 break
-        if now() - record.begun_at < timedelta(seconds=self._section.listing_delay):
+        if now() - record.announcing_at < timedelta(seconds=self._section.listing_delay):
             raise Unconfirmed(_NOT_LISTED_YET)
         return None
 

@@ -184,7 +184,7 @@ class Api:
             answer = await self._sent(method, path, params, body, headers or {}, doubtful=doubtful)
         if answer.is_success:
             return answer
-        raise await error_of(answer, self.quota, doubtful=doubtful)
+        raise await error_of(answer, self.quota, doubtful=doubtful, uploads=not cost)
 
     async def _sent(
         self,

@@ -26,13 +26,15 @@ class Record(BaseModel):
     revision: int = 0
     """Whose title and description the session was begun with."""
     begun_at: datetime | None = None
-    """When the session, or the announcing of a broadcast, was begun."""
+    """When the session was begun."""
     last_sent_at: datetime | None = None
     """When the last bytes were about to be sent: before that no video can have come of the session."""
     video: str | None = None
     former: tuple[str, ...] = ()
     """Videos of files that were replaced."""
     broadcast: str | None = None
+    announcing_at: datetime | None = None
+    """When a broadcast was about to be announced, whose id isn't known yet."""
     thumbnail: str | None = None
     """The media key of the picture that was set."""
     awaiting: bool = False

@@ -53,14 +53,17 @@ class NotFound(Exception):
     """404 or 410: what was asked for isn't there."""
 
 
-async def error_of(answer: httpx.Response, quota: Quota, *, doubtful: bool) -> Exception:
+async def error_of(
+    answer: httpx.Response, quota: Quota, *, doubtful: bool = False, uploads: bool = False
+) -> Exception:
     """What to raise for an answer that isn't a success.
 
+    `uploads`: the call counts as one of the day's uploads, not in units.
     `doubtful`: an answer 5xx may come after the effect, and a second call would show.
     """
     status, reason = answer.status_code, reason_of(answer)
     if reason in _UNITS_SPENT | _UPLOADS_SPENT:
-        return await quota.refused(UNITS if reason in _UNITS_SPENT else UPLOADS)
+        return await quota.refused(UPLOADS if uploads or reason in _UPLOADS_SPENT else UNITS)
     if reason in _THROTTLED or status == httpx.codes.TOO_MANY_REQUESTS:
         return Later("YouTube просить зачекати.", after=retry_after(answer) or _THROTTLED_FOR)
     if answer.is_server_error:

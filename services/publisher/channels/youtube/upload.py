@@ -121,7 +121,7 @@ class Uploader:
             raise _Interrupted("YouTube не приймає токена доступу.")
         if answer.is_server_error:
             raise _Interrupted(f"YouTube відповів помилкою {answer.status_code} під час завантаження.")
-        refusal = await error_of(answer, self._api.quota, doubtful=False)
+        refusal = await error_of(answer, self._api.quota, uploads=True)
         raise SessionGone() if isinstance(refusal, NotFound) else refusal
 
 

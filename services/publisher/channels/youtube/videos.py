@@ -144,7 +144,8 @@ class Videos:
         try:
             return await self._uploader.go_on(session, file, before_last)
         except SessionGone as error:
-            raise Later("YouTube закрив завантаження, щойно почате.") from error
+            # The next call finds out whether a video came of it.
+            raise Unconfirmed("YouTube закрив завантаження, щойно почате.") from error
 
     def _parts(self, publication: Publication, metadata: Metadata) -> dict[str, Part]:
         language = str(publication.content.language)
