@@ -1,0 +1,259 @@
+"""Facebook as a channel."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urljoin
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from services.publisher.channels.facebook.client import Graph
+from services.publisher.channels.facebook.message import Draft, draft_of, names, problems_of, same
+from services.publisher.channels.facebook.photos import Photos
+from services.publisher.channels.facebook.records import Record, Records
+from services.publisher.channels.facebook.refusals import Aim, Duplicate, Gone, WrongParameter
+from services.publisher.channels.facebook.settings import FacebookSection
+from services.publisher.channels.facebook.timeline import Post, Timeline
+from services.publisher.channels.facebook.upload import Uploader
+from services.publisher.channels.interface import Call, Channel, Posted, Surroundings, Unconfirmed
+from shared.bus import Later, Permanent
+from shared.events import now
+from shared.preview import Piece, Preview
+from shared.publication import Publication
+
+READS = Aim(permission="pages_read_engagement")
+POSTS = Aim(permission="pages_manage_posts", shows=True)
+REMOVES = Aim(permission="pages_manage_posts", shows=True, urgent=True)
+HOME = "https://www.facebook.com/"
+CLOCKS_APART = timedelta(minutes=10)
+"""How far Facebook's clock and ours may differ when posts since an hour are asked for."""
+VIDEO_LISTING = timedelta(minutes=15)
+"""Added to the delay of listings for videos, whose posts are listed only when they are processed."""
+_UNLIKE = "Світлини й відео опублікованого допису Facebook замінити не дає: вони лишилися попередні."
+_PROCESSED = "Facebook обробляє відео: допис з’явиться за кілька хвилин."
+
+
+class Made(BaseModel):
+    """What Facebook answers once it has made or changed something."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    permalink_url: str | None = None
+
+
+class Remote(BaseModel):
+    """`Posted.remote` of this channel."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    post: str
+    """The id that is changed and deleted: a post's, or a video's."""
+    video: bool = False
+    media: tuple[str, ...] = ()
+    at: datetime
+
+
+class FacebookChannel(Channel):
+    """Posts of one page.
+
+    Not repeatable: the API has no idempotency key, and has answered with errors while posting
+    (https://github.com/arsduo/koala/issues/699). What is about to be sent is kept before, and looked for
+    among the page's posts where nobody knows whether it was made.
+    """
+
+    name = "facebook"
+    repeatable = False
+    deadline = 1500.0
+    concurrency = 4
+    after = ("site",)
+
+    def __init__(self, surroundings: Surroundings, section: FacebookSection) -> None:
+        self._surroundings = surroundings
+        self._section = section
+        self._graph = Graph(section)
+        self._records = Records(surroundings.database)
+        self._timeline = Timeline(self._graph, section.page_id)
+        self._photos = Photos(self._graph, surroundings.media, section.page_id)
+        self._uploader = (
+            Uploader(self._graph, surroundings.media, section.app_id, section.slice)
+            if section.app_id is not None
+            else None
+        )
+
+    async def prepare(self) -> None:
+        """See that the page is there and the token is good for it."""
+        await self._records.prepare()
+        try:
+            await self._graph.get(self._section.page_id, {"fields": "id,name,link"}, READS)
+        except Gone as error:
+            raise Permanent("Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї.") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._graph.close()
+
+    def takes(self, publication: Publication) -> str | None:  # noqa: ARG002  # a page takes whatever has a title
+        """Everything."""
+        return None
+
+    def preview(self, publication: Publication) -> Preview:
+        """The post without the line that leads to the site, whose address isn't known before."""
+        draft = self._draft(publication, None)
+        video = None if draft.video is None else draft.video.name or "відео"
+        piece = Piece(
+            text=draft.message, images=tuple(photo.alt or "" for photo in draft.photos), video=video
+        )
+        problems = problems_of(
+            publication, draft, longest=self._section.length, uploads=self._uploader is not None
+        )
+        return Preview(channel=self.name, pieces=(piece,), problems=tuple(problems))
+
+    async def publish(self, publication: Publication, call: Call) -> Posted:
+        """Upload what is shown with it, which nobody sees yet, and post it."""
+        page = await self._surroundings.posted(publication.id, "site")
+        draft = self._draft(publication, None if page is None else page.url)
+        if draft.video is not None and self._uploader is not None:
+            form = {
+                "title": draft.title,
+                "description": draft.message,
+                "fbuploader_video_file_chunk": await self._uploader.handle_of(draft.video, call),
+                "fields": "id,permalink_url",
+            }
+            edge = "videos"
+        else:
+            form = {"message": draft.message, "fields": "id,permalink_url"}
+            edge = "feed"
+            if draft.photos:
+                form["attached_media"] = await self._photos.attached(draft.photos, call)
+            elif draft.address is not None:
+                form["link"] = draft.address
+        record = Record(
+            message=draft.message,
+            address=draft.address,
+            media=draft.media,
+            video=draft.video is not None,
+            sent_at=now(),
+        )
+        await self._records.begin(publication.id, record)
+        made = await self._post(publication, edge, form, call)
+        await self._records.change(publication.id, post=made.id)
+        return self._posted(record, made.id, made.permalink_url, video=record.video)
+
+    async def update(
+        self,
+        publication: Publication,
+        posted: Posted,
+        call: Call,  # noqa: ARG002  # an edit is one step
+    ) -> Posted:
+        """Change the text; photographs, videos and the link's preview stay as they were."""
+        remote = Remote.model_validate(posted.remote)
+        page = await self._surroundings.posted(publication.id, "site")
+        draft = self._draft(publication, None if page is None else page.url)
+        form = (
+            {"name": draft.title, "description": draft.message}
+            if remote.video
+            else {"message": draft.message}
+        )
+        try:
+            await self._graph.post(remote.post, form, POSTS)
+        except Gone as error:
+            raise Permanent("Допису вже немає у Facebook: його видалили там, і виправити нічого.") from error
+        note = _UNLIKE if draft.media != remote.media else None
+        return posted.model_copy(update={"note": note})
+
+    async def withdraw(
+        self,
+        publication: Publication,
+        posted: Posted | None,
+        call: Call,  # noqa: ARG002  # a deletion is one step
+    ) -> Posted | None:
+        """Delete it. What is gone already is gone only if the page doesn't list it either."""
+        if posted is not None:
+            remote = Remote.model_validate(posted.remote)
+            try:
+                await self._graph.delete(remote.post, REMOVES)
+            except Gone as error:
+                listed = await self._timeline.since(remote.at - CLOCKS_APART)
+                if any(remote.post in (post.id, post.video) for post in listed):
+                    raise Later("Facebook не знаходить допису, але ще показує його.") from error
+        await self._records.forget(publication.id)
+        return None
+
+    async def find(self, publication: Publication) -> Posted | None:
+        """Look among the page's posts, again until they surely list whatever was made."""
+        record = await self._records.get(publication.id)
+        if record is None:
+            return None
+        listed = await self._timeline.since(record.sent_at - CLOCKS_APART)
+        post = await self._among(publication, record, listed)
+        if post is not None:
+            await self._records.change(publication.id, post=post.video or post.id)
+            return self._posted(
+                record, post.video or post.id, post.permalink_url, video=post.video is not None
+            )
+        wait = (self._listed_by(record) - now()).total_seconds()
+        if wait > 0:
+            raise Later("Перевіряємо, чи з’явився допис у Facebook.", after=wait, counted=False)
+        if record.duplicate:
+            raise Unconfirmed(
+                "Facebook каже, що такий допис уже є, але серед дописів сторінки його не видно: перевірте."
+            )
+        await self._records.forget(publication.id)
+        return None
+
+    async def _post(self, publication: Publication, edge: str, form: dict[str, str], call: Call) -> Made:
+        try:
+            answer = await self._graph.post(f"{self._section.page_id}/{edge}", form, POSTS)
+            return Made.model_validate(answer)
+        except Unconfirmed as error:
+            doubt = {"doubted_at": now(), "duplicate": isinstance(error, Duplicate)}
+            await self._records.change(publication.id, **doubt)
+            raise
+        except Gone as error:
+            await self._records.forget(publication.id)
+            raise Permanent("Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї.") from error
+        except WrongParameter as error:
+            await self._records.forget(publication.id)
+            kept = self._photos if edge == "feed" else self._uploader
+            if kept is not None and await kept.stale(call):
+                raise Later("Facebook уже не має завантаженого: завантажимо ще раз.") from error
+            raise
+        except (Later, Permanent):
+            await self._records.forget(publication.id)
+            raise
+
+    async def _among(self, publication: Publication, record: Record, listed: list[Post]) -> Post | None:
+        """The publication's post; where it has no address of its own, the one with the very same text."""
+        if record.post is not None:
+            known = [post for post in listed if record.post in (post.id, post.video)]
+            if known:
+                return known[0]
+        if record.address is not None:
+            found = [post for post in listed if names(post.message, record.address)]
+        else:
+            found = [post for post in listed if same(post.message, record.message)]
+        taken = await self._records.others(publication.id, [post.video or post.id for post in found])
+        free = [post for post in found if (post.video or post.id) not in taken]
+        return free[-1] if free else None
+
+    def _listed_by(self, record: Record) -> datetime:
+        """When the page surely lists what was made, if anything was."""
+        ended = record.doubted_at or record.sent_at + timedelta(seconds=self._section.timeout)
+        delay = timedelta(seconds=self._section.listing_delay)
+        return ended + delay + (VIDEO_LISTING if record.video else timedelta())
+
+    def _draft(self, publication: Publication, address: str | None) -> Draft:
+        return draft_of(
+            publication, address, longest=self._section.length, uploads=self._uploader is not None
+        )
+
+    def _posted(self, record: Record, id: str, permalink: str | None, *, video: bool) -> Posted:
+        remote = Remote(post=id, video=video, media=record.media, at=record.sent_at)
+        kept: dict[str, JsonValue] = remote.model_dump(mode="json")
+        return Posted(
+            remote=kept, url=urljoin(HOME, permalink or id), note=_PROCESSED if record.video else None
+        )
+
+
+def open_channel(surroundings: Surroundings) -> FacebookChannel:
+    """The page that the settings name."""
+    return FacebookChannel(surroundings, surroundings.section(FacebookSection))
