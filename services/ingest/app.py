@@ -10,12 +10,16 @@ from services.ingest.admission import Admission
 from services.ingest.desk import Desk, routes
 from services.ingest.emission import POLL, Emitter, Relay
 from services.ingest.keys import Register
+from services.ingest.media.finishing import Finisher
 from services.ingest.media.intake import Intake
 from services.ingest.media.records import Records
 from services.ingest.media.routes import MediaDesk
 from services.ingest.media.routes import routes as media_routes
 from services.ingest.media.settings import MediaSettings
+from services.ingest.media.tus import TusDesk
+from services.ingest.media.tus import routes as tus_routes
 from services.ingest.media.upkeep import Upkeep
+from services.ingest.media.uploads import Uploads
 from services.ingest.metrics import OLDEST_UNEMITTED, count_refusals
 from services.ingest.openapi import describe
 from services.ingest.settings import IngestSettings
@@ -44,7 +48,10 @@ class Ingest:
         self.media = Records(self.mongo.database)
         self.media_store = MediaStore(settings.mongo_url.get_secret_value())
         self.intake = Intake(media_settings, self.media, self.media_store)
-        self.upkeep = Upkeep(media_settings, self.media, self.media_store)
+        self.uploads = Uploads(self.mongo.database, kept_for=media_settings.upload_for)
+        self.finisher = Finisher(self.uploads, self.intake)
+        self.upkeep = Upkeep(media_settings, self.media, self.media_store, self.uploads, self.finisher)
+        self.tus_desk = TusDesk(self.uploads, self.intake, self.finisher)
         self.media_desk = MediaDesk(self.intake, self.media)
         self.desk = Desk(settings, self.outbox, self.emitter, self.media)
         self._loops: list[asyncio.Task[None]] = []
@@ -75,6 +82,7 @@ class Ingest:
                 await self.register.prepare()
                 await self.media.prepare()
                 await self.media_store.prepare()
+                await self.uploads.prepare()
                 await self.outbox.prepare()
             except StoreUnavailable as error:
                 _log.warning("the indexes wait for the database", reason=str(error))
@@ -128,6 +136,7 @@ def build(settings: IngestSettings, media_settings: MediaSettings | None = None)
     )
     app.state.ingest = ingest
     app.include_router(routes(ingest.desk, ingest.admission))
+    app.include_router(tus_routes(ingest.tus_desk, ingest.admission))
     app.include_router(media_routes(ingest.media_desk, ingest.admission))
     count_refusals(app)
     describe(app)

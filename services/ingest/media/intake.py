@@ -55,6 +55,15 @@ class Intake:
         """Store a whole file, once. May write beside it. Raises a `Problem` and `StoreUnavailable`."""
         with path.open("rb") as file:
             told = self.told(file.read(HEAD), file.seek(0, 2), description)
+        try:
+            return await self._take(path, told, description, department)
+        except Problem as problem:
+            problem.more.setdefault("form", told.form)
+            raise
+
+    async def _take(
+        self, path: Path, told: Told, description: Description, department: Department
+    ) -> MediaFile:
         source = await asyncio.to_thread(sha256_of, path)
         same = digest(source, description)
         if (stands := await self._records.seen_again(department.id, same)) is not None:

@@ -10,4 +10,5 @@ def refused(name: str, detail: str, *, field: str = "file", status: int = 422) -
 
 def too_large(form: str, limit: int) -> Problem:
     """The 413 for a file over its form's limit, in bytes."""
-    return Problem(413, "too-large", f"A {form} may have up to {limit // (1024 * 1024)} MiB.")
+    text = f"A {form} may have up to {limit // (1024 * 1024)} MiB."
+    return Problem(413, "too-large", text, more={"form": form})

@@ -6,17 +6,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.ingest.admission import Admission
+from services.ingest.media.counting import count, count_refusal
 from services.ingest.media.description import described
 from services.ingest.media.form import receive, workplace
 from services.ingest.media.intake import Intake
 from services.ingest.media.openapi import ANSWERS, FORM, FOUND, SECURITY, TAKEN
 from services.ingest.media.records import Records
-from services.ingest.metrics import UPLOADED_BYTES, UPLOADS
 from shared.publication import Department, MediaFile
-from shared.telemetry import logger
 from shared.web import Problem
-
-_log = logger(__name__)
 
 
 class MediaDesk:
@@ -34,7 +31,7 @@ class MediaDesk:
                 description = described(upload.fields, upload.name)
                 media = await self._intake.take(upload.path, description, department)
         except Problem as problem:
-            UPLOADS.labels("unknown", problem.name).inc()
+            count_refusal(problem)
             raise
         count(media, department)
         return answer(media, status=201)
@@ -45,13 +42,6 @@ class MediaDesk:
         if media is None:
             raise Problem(404, "no-such-media", "Your department has no file with this id.")
         return answer(media, status=200)
-
-
-def count(media: MediaFile, department: Department) -> None:
-    """Tell metrics and log of a file that was taken."""
-    UPLOADS.labels(media.form, "taken").inc()
-    UPLOADED_BYTES.labels(media.form).inc(media.size)
-    _log.info("file taken", media=str(media.id), form=media.form, size=media.size, department=department.id)
 
 
 def answer(media: MediaFile, *, status: int) -> JSONResponse:

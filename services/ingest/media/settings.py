@@ -39,6 +39,7 @@ class MediaSettings(BaseSettings):
     upload_hours: float = Field(
         default=48,
         gt=0,
+        le=24 * 7,
         validation_alias="MEDIA_UPLOAD_HOURS",
         description="Hours after the last byte that an unfinished resumable upload is kept.",
     )

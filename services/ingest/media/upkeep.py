@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
+from services.ingest.media.finishing import Finisher
 from services.ingest.media.records import Records, Verdict
 from services.ingest.media.renditions import Maker
 from services.ingest.media.settings import MediaSettings
+from services.ingest.media.uploads import Uploads
 from services.ingest.metrics import RENDITIONS_WAITING
 from shared.events import now
 from shared.media import MediaStore
@@ -25,10 +27,19 @@ _log = logger(__name__)
 class Upkeep:
     """Runs in every process; what one of them has claimed the others leave alone."""
 
-    def __init__(self, settings: MediaSettings, records: Records, store: MediaStore) -> None:
+    def __init__(
+        self,
+        settings: MediaSettings,
+        records: Records,
+        store: MediaStore,
+        uploads: Uploads,
+        finisher: Finisher,
+    ) -> None:
         self._settings = settings
         self._records = records
         self._store = store
+        self._uploads = uploads
+        self._finisher = finisher
         self._maker = Maker(records, store)
         self._stopping = asyncio.Event()
 
@@ -36,6 +47,7 @@ class Upkeep:
         """Go on until told to stop."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again_and_again(self.make_renditions, POLL))
+            group.create_task(self._again_and_again(self._finisher.finish_left_over, 2 * POLL))
             group.create_task(self._again_and_again(self.measure, 2 * POLL))
             group.create_task(self._again_and_again(self.clean, CLEANING))
 
@@ -55,6 +67,7 @@ class Upkeep:
     async def clean(self) -> None:
         """Remove what nobody used in time, and what crashes left behind."""
         await self.remove_unused(before=now() - self._settings.unused_for)
+        await self._uploads.remove_expired(now())
         for sha256 in await self._records.dead_removals():
             await self._delete(sha256)
         if swept := await self._store.sweep():

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from services.ingest.app import Ingest, build
 from services.ingest.keys import Register
+from services.ingest.media.settings import MediaSettings
 from services.ingest.settings import IngestSettings
 from shared.bus import ARCHIVE_RECORD
 from shared.events import DeliveryReported, PublicationEvent, decode
@@ -117,9 +118,11 @@ class Heard:
 
 
 @asynccontextmanager
-async def run_ingest(settings: IngestSettings, key: str) -> AsyncIterator[Running]:
+async def run_ingest(
+    settings: IngestSettings, key: str, media: MediaSettings | None = None
+) -> AsyncIterator[Running]:
     """Start an ingest, and stop it at the end."""
-    app = build(settings)
+    app = build(settings, media)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {key}"}
