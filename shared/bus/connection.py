@@ -56,14 +56,23 @@ class Tap:
             return
         await self._bus.ready()
         broker = self._make()
+        starting = asyncio.ensure_future(self._start(broker))
         try:
-            async with asyncio.timeout(DEADLINE):
-                await self._bus.bind(self._queue, [f"delivery.*.{target}" for target in self._heeds])
-                await broker.start()
+            # A connection attempt that is cancelled is made again by aio-pika, with nobody to end it.
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.gather(starting, return_exceptions=True)
+            await _stopped(broker)
+            raise
         except (TimeoutError, AMQPError, ChannelInvalidStateError, FastStreamException, OSError) as error:
             await _stopped(broker)
             raise BusUnavailable(f"{type(error).__name__}: {error}") from error
         self._broker = broker
+
+    async def _start(self, broker: RabbitBroker) -> None:
+        async with asyncio.timeout(DEADLINE):
+            await self._bus.bind(self._queue, [f"delivery.*.{target}" for target in self._heeds])
+            await broker.start()
 
     async def shut(self) -> None:
         """Take no more messages; running handlers get as long as at a stop of the service."""

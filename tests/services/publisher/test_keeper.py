@@ -102,7 +102,7 @@ async def test_a_channel_whose_other_side_is_away_leaves_its_queue_alone(
     assert board.prepared > prepared
     assert len(board.posts) == len(events)
     attempts = {report.data.attempt for report in reports.reports if report.data.outcome is Outcome.RETRYING}
-    assert attempts == {1}, "no attempt was counted"
+    assert attempts == {None}, "no attempt was counted"
     assert "find" not in board.calls, "nothing was in doubt"
 
 
@@ -210,6 +210,7 @@ async def test_a_channel_hears_of_those_it_heeds(
 async def test_a_channel_serves_pages_of_its_own(settings: PublisherSettings, board: Board) -> None:
     app = build(settings)
     async with app.router.lifespan_context(app):
+        await asyncio.wait_for(app.state.publisher.ready(), 20)
         board.posts[1] = "Тут"
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://publisher.example"
