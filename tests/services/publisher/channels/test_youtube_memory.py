@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -29,8 +29,10 @@ SIZE = 300 * MIB + 12_345
 """Bytes; no multiple of anything."""
 KILLED_AT = 100 * MIB
 CHUNK = 8 * MIB
-MOST = 100 * MIB
-"""Bytes of memory that the upload may take."""
+MOST = 100_000_000
+"""Bytes that the process may have for itself; the libraries that it maps from files aren't its own."""
+GROWTH = 32 * MIB
+"""Bytes by which an upload may let the whole process grow."""
 
 
 @pytest.fixture
@@ -127,9 +129,19 @@ async def publisher(
 
 
 def memory(process: asyncio.subprocess.Process, what: str) -> int:
-    """Bytes that a process holds now (`VmRSS`), or held at most (`VmHWM`)."""
+    """Bytes that a process holds now (`VmRSS`), without mapped files (`RssAnon`), at most (`VmHWM`)."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:"))
+
+
+async def most_of_its_own(process: asyncio.subprocess.Process) -> int:
+    """The most that a process held for itself until it ended, looked at again and again."""
+    most = 0
+    while process.returncode is None:
+        with suppress(FileNotFoundError, StopIteration, ProcessLookupError):
+            most = max(most, memory(process, "RssAnon"))
+        await asyncio.sleep(0.02)
+    return most
 
 
 async def test_a_large_video_takes_little_memory_and_goes_on_after_a_kill(
@@ -140,6 +152,7 @@ async def test_a_large_video_takes_little_memory_and_goes_on_after_a_kill(
     platform.held_after = KILLED_AT
     event = fact(publication("video", targets=("youtube", "mail"), media=(video,)))
     async with publisher(settings, world, tmp_path) as first:
+        idle = memory(first, "VmRSS")
         await desk.emit(event)
 
         async def in_the_middle() -> bool:
@@ -151,12 +164,13 @@ async def test_a_large_video_takes_little_memory_and_goes_on_after_a_kill(
     assert not platform.videos
     platform.held_after = None
     async with publisher(settings, world, tmp_path) as second:
-        idle = memory(second, "VmRSS")
+        own = asyncio.create_task(most_of_its_own(second))
         report = await desk.report_of(event, within=90)
         peak = memory(second, "VmHWM")
+    assert await own < MOST, "all that the process has for itself"
     assert report.data.outcome is Outcome.PUBLISHED
     (uploaded,) = platform.videos.values()
     assert (uploaded.size, uploaded.sha256) == (SIZE, video.sha256)
     assert platform.calls.count("POST /upload/youtube/v3/videos") == 1, "one session, begun once"
     assert platform.bytes_taken < SIZE + CHUNK, "not sent again but for what was on its way"
-    assert peak - idle < MOST / 2, f"{(peak - idle) / MIB:.0f} MiB more than the {idle / MIB:.0f} MiB idle"
+    assert peak - idle < GROWTH, f"{peak / MIB:.0f} MiB at most, {idle / MIB:.0f} MiB idle"
