@@ -329,14 +329,16 @@ class FacebookPlatform:
     async def _list_posts(self, request: web.Request) -> web.Response:
         self._needs("pages_read_engagement")
         since = float(request.query.get("since", 0))
-        limit = min(int(request.query.get("limit", 25)), self.most_listed)
+        until = float(request.query.get("until", "inf"))
+        limit = int(request.query.get("limit", 25))
         if limit > 100:
             raise Failure(100, "The limit parameter is too large")
+        limit = min(limit, self.most_listed)
         start = int(request.query.get("after", 0))
         posts = [
             post
             for post in reversed(self.posts.values())
-            if post.created >= since
+            if since <= post.created <= until
             and post.created + self.lag <= time.time()
             and (post.video is None or self.processes_videos)
         ]

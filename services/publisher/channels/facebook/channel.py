@@ -6,14 +6,14 @@ from urllib.parse import urljoin
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.publisher.channels.facebook.client import Graph
-from services.publisher.channels.facebook.message import Draft, draft_of, names, problems_of, same
+from services.publisher.channels.facebook.message import Draft, alike, draft_of, names, problems_of, same
 from services.publisher.channels.facebook.photos import Photos
 from services.publisher.channels.facebook.records import Record, Records
 from services.publisher.channels.facebook.refusals import Aim, Duplicate, Gone, WrongParameter
 from services.publisher.channels.facebook.settings import FacebookSection
 from services.publisher.channels.facebook.timeline import Post, Timeline
 from services.publisher.channels.facebook.upload import Uploader
-from services.publisher.channels.interface import Call, Channel, Posted, Surroundings, Unconfirmed
+from services.publisher.channels.interface import Call, Channel, Halted, Posted, Surroundings, Unconfirmed
 from shared.bus import Later, Permanent
 from shared.events import now
 from shared.preview import Piece, Preview
@@ -25,8 +25,11 @@ REMOVES = Aim(permission="pages_manage_posts", shows=True, urgent=True)
 HOME = "https://www.facebook.com/"
 CLOCKS_APART = timedelta(minutes=10)
 """How far Facebook's clock and ours may differ when posts since an hour are asked for."""
+MADE_WITHIN = timedelta(days=1)
+"""How long after it was first tried a post was made at the latest."""
 VIDEO_LISTING = timedelta(minutes=15)
 """Added to the delay of listings for videos, whose posts are listed only when they are processed."""
+_NO_PAGE = "Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї."
 _UNLIKE = "Світлини й відео опублікованого допису Facebook замінити не дає: вони лишилися попередні."
 _PROCESSED = "Facebook обробляє відео: допис з’явиться за кілька хвилин."
 
@@ -85,7 +88,7 @@ class FacebookChannel(Channel):
         try:
             await self._graph.get(self._section.page_id, {"fields": "id,name,link"}, READS)
         except Gone as error:
-            raise Permanent("Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї.") from error
+            raise Halted(_NO_PAGE, remedy="Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN.") from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -172,7 +175,7 @@ class FacebookChannel(Channel):
             try:
                 await self._graph.delete(remote.post, REMOVES)
             except Gone as error:
-                listed = await self._timeline.since(remote.at - CLOCKS_APART)
+                listed = await self._timeline.since(remote.at - CLOCKS_APART, remote.at + MADE_WITHIN)
                 if any(remote.post in (post.id, post.video) for post in listed):
                     raise Later("Facebook не знаходить допису, але ще показує його.") from error
         await self._records.forget(publication.id)
@@ -184,19 +187,17 @@ class FacebookChannel(Channel):
         if record is None:
             return None
         listed = await self._timeline.since(record.sent_at - CLOCKS_APART)
-        post = await self._among(publication, record, listed)
+        free = await self._nobody_elses(publication, listed)
+        post = _the_one(record, free)
         if post is not None:
-            await self._records.change(publication.id, post=post.video or post.id)
-            return self._posted(
-                record, post.video or post.id, post.permalink_url, video=post.video is not None
-            )
+            id = post.video if record.video and post.video is not None else post.id
+            await self._records.change(publication.id, post=id)
+            return self._posted(record, id, post.permalink_url, video=id == post.video)
         wait = (self._listed_by(record) - now()).total_seconds()
         if wait > 0:
             raise Later("Перевіряємо, чи з’явився допис у Facebook.", after=wait, counted=False)
-        if record.duplicate:
-            raise Unconfirmed(
-                "Facebook каже, що такий допис уже є, але серед дописів сторінки його не видно: перевірте."
-            )
+        if record.duplicate or any(alike(post.message, record.message) for post in free):
+            raise Unconfirmed("Схожий допис на сторінці вже є, але невідомо, чи це він: перевірте самі.")
         await self._records.forget(publication.id)
         return None
 
@@ -210,7 +211,7 @@ class FacebookChannel(Channel):
             raise
         except Gone as error:
             await self._records.forget(publication.id)
-            raise Permanent("Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї.") from error
+            raise Halted(_NO_PAGE, remedy="Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN.") from error
         except WrongParameter as error:
             await self._records.forget(publication.id)
             kept = self._photos if edge == "feed" else self._uploader
@@ -221,19 +222,10 @@ class FacebookChannel(Channel):
             await self._records.forget(publication.id)
             raise
 
-    async def _among(self, publication: Publication, record: Record, listed: list[Post]) -> Post | None:
-        """The publication's post; where it has no address of its own, the one with the very same text."""
-        if record.post is not None:
-            known = [post for post in listed if record.post in (post.id, post.video)]
-            if known:
-                return known[0]
-        if record.address is not None:
-            found = [post for post in listed if names(post.message, record.address)]
-        else:
-            found = [post for post in listed if same(post.message, record.message)]
-        taken = await self._records.others(publication.id, [post.video or post.id for post in found])
-        free = [post for post in found if (post.video or post.id) not in taken]
-        return free[-1] if free else None
+    async def _nobody_elses(self, publication: Publication, listed: list[Post]) -> list[Post]:
+        ids = [id for post in listed for id in (post.id, post.video) if id is not None]
+        taken = await self._records.others(publication.id, ids)
+        return [post for post in listed if post.id not in taken and post.video not in taken]
 
     def _listed_by(self, record: Record) -> datetime:
         """When the page surely lists what was made, if anything was."""
@@ -252,6 +244,19 @@ class FacebookChannel(Channel):
         return Posted(
             remote=kept, url=urljoin(HOME, permalink or id), note=_PROCESSED if record.video else None
         )
+
+
+def _the_one(record: Record, posts: list[Post]) -> Post | None:
+    """The post that was made of it; where it has no address of its own, the one with the very same text."""
+    for post in posts:
+        if record.post is not None and record.post in (post.id, post.video):
+            return post
+    for post in posts:
+        if record.address is not None and names(post.message, record.address):
+            return post
+        if record.address is None and same(post.message, record.message):
+            return post
+    return None
 
 
 def open_channel(surroundings: Surroundings) -> FacebookChannel:

@@ -109,6 +109,11 @@ def same(message: str, other: str) -> bool:
     return message.split() == other.split()
 
 
+def alike(message: str, other: str) -> bool:
+    """Whether two texts begin with the same title."""
+    return message.strip().split("\n", 1)[0].split() == other.strip().split("\n", 1)[0].split()
+
+
 def _video(publication: Publication) -> MediaFile | None:
     wanted = publication.kind is Kind.VIDEO or not publication.photos
     fitting = [file for file in publication.videos if file.media_type == UPLOADABLE]

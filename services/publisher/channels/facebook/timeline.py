@@ -75,9 +75,11 @@ class Timeline:
         self._graph = graph
         self._page = page
 
-    async def since(self, at: datetime) -> list[Post]:
+    async def since(self, at: datetime, until: datetime | None = None) -> list[Post]:
         """All posts from then on, newest first."""
         params = {"fields": _FIELDS, "since": str(int(at.timestamp())), "limit": str(PAGE)}
+        if until is not None:
+            params["until"] = str(int(until.timestamp()))
         posts: list[Post] = []
         for _ in range(MOST_PAGES):
             try:
