@@ -85,7 +85,8 @@ class Worker:
     async def handle(self, event: Event) -> None:
         """Do what the event asks for, once; return when its report is on the bus."""
         if isinstance(event, DeliveryReported):
-            await self._channel.hear(event.data)
+            if event.data.target in self._channel.heeds:
+                await self._channel.hear(event.data)
             return
         if not isinstance(event, PublicationReleased | PublicationWithdrawn):
             raise Permanent(f"Канал не приймає подій {event.type}.")

@@ -18,7 +18,7 @@ from services.publisher.worker import OTHERS_FIRST
 from shared.bus import channel_queue
 from shared.events import Outcome
 from tests.rabbit import depth
-from tests.samples import fact, publication
+from tests.samples import delivery, fact, publication
 from tests.services.publisher.board import Board, Fault, posted_on_board
 from tests.services.publisher.conftest import Desk, opened_desk
 from tests.waiting import eventually
@@ -191,20 +191,30 @@ async def test_a_page_that_does_not_come_is_not_waited_for_without_end(
 async def test_a_channel_hears_of_those_it_heeds(
     settings: PublisherSettings, board: Board, site_section: SiteSection
 ) -> None:
-    board.heeds = ("site",)
+    board.heeds = ("pigeon",)
     publisher = Publisher(settings, [site_section])
     await publisher.start()
     try:
         await asyncio.wait_for(publisher.ready(), 20)
-        event = fact(publication(targets=("site",)))
-        await publisher.bus.emit(event)
+        flown = delivery(publication(), "pigeon", Outcome.PUBLISHED)
+        await publisher.bus.emit(flown)
 
         async def told() -> bool:
-            return [(each.publication_id, each.target) for each in board.heard] == [(event.subject, "site")]
+            return board.heard == [flown.data]
 
         await eventually(told)
     finally:
         await publisher.stop()
+
+
+async def test_a_delivery_that_a_channel_no_longer_heeds_is_let_be(
+    settings: PublisherSettings, board: Board
+) -> None:
+    """Its queue stays bound to what an older version of it wanted to hear of."""
+    publisher = Publisher(settings)
+    await publisher.workers["board"].handle(delivery(publication(), "pigeon", Outcome.PUBLISHED))
+    assert board.heard == []
+    await publisher.stop()
 
 
 async def test_a_channel_serves_pages_of_its_own(settings: PublisherSettings, board: Board) -> None:
