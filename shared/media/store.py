@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from bson import ObjectId
 from gridfs.errors import CorruptGridFile, FileExists, NoFile
@@ -39,9 +40,11 @@ class MediaStore:
         self._files = self.mongo.database["files.files"]
         self._chunks = self.mongo.database["files.chunks"]
         self._writing = self.mongo.database["writing"]
-        self._bucket = AsyncIOMotorGridFSBucket(
-            self.mongo.database, bucket_name="files", chunk_size_bytes=CHUNK
-        )
+
+    @cached_property
+    def _bucket(self) -> AsyncIOMotorGridFSBucket:
+        # Made on first use: Motor ties a bucket, and its client, to the loop that runs then.
+        return AsyncIOMotorGridFSBucket(self.mongo.database, bucket_name="files", chunk_size_bytes=CHUNK)
 
     async def chunks(self, key: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """The bytes from `start` on, at most `CHUNK` at a time.

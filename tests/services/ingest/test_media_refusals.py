@@ -160,7 +160,7 @@ FORMS = [
     ("multipart/form-data; boundary=x", b"", 400),
     ("multipart/form-data; boundary=x", b"garbage", 400),
     ("multipart/form-data; boundary=x", b"--x\r\nContent-Dispo", 400),
-    ("multipart/form-data; boundary=x", b"--x--\r\n", 400),
+    ("multipart/form-data; boundary=x", b"--x--\r\n", 422),
     (
         "multipart/form-data; boundary=x",
         b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n%PDF-',

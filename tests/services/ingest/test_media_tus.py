@@ -219,7 +219,7 @@ async def test_another_program_uploads_in_spite_of_kills(city: City, key: str, t
         async def some(start: int = uploader.offset) -> Any:
             yield content[start : start + PART + 1000]
             city.kill("ingest")
-            yield b""
+            yield content[start + PART + 1000 : start + PART * 2]
 
         async with httpx.AsyncClient(headers=headers | PIECE) as half:
             with pytest.raises(httpx.TransportError):
