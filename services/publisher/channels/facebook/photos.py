@@ -30,7 +30,7 @@ class _Uploaded(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     photos: dict[str, str] = {}
-    """Ids by content."""
+    """Facebook's ids by our own: the same content may stand twice, with other words."""
     photos_since: datetime | None = None
 
 
@@ -53,13 +53,13 @@ class Photos:
         fresh = since is not None and now() - since < KEPT_FOR
         ids = dict(known.photos) if fresh else {}
         for photo in photos:
-            if photo.sha256 in ids:
+            if str(photo.id) in ids:
                 continue
-            ids[photo.sha256] = await self._upload(photo)
+            ids[str(photo.id)] = await self._upload(photo)
             since = since if fresh and since is not None else now()
             fresh = True
             await call.remember(photos=dict(ids), photos_since=since.isoformat())
-        return json.dumps([{"media_fbid": ids[photo.sha256]} for photo in photos])
+        return json.dumps([{"media_fbid": ids[str(photo.id)]} for photo in photos])
 
     async def stale(self, call: Call) -> bool:
         """Forget what was uploaded; whether there was anything that an earlier try had uploaded."""

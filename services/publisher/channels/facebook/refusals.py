@@ -82,7 +82,8 @@ def failure_of(answer: httpx.Response, aim: Aim) -> Exception:
     if error.code in _TOKEN or answer.status_code == httpx.codes.UNAUTHORIZED:
         return Halted("Facebook не приймає маркера доступу.", remedy=remedy_for(error.error_subcode))
     if error.code in _THROTTLED or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        return Later("Facebook просить зачекати: забагато викликів.", after=usage_of(answer.headers).regain)
+        wait = usage_of(answer.headers).regain
+        return Later("Facebook просить зачекати: забагато викликів.", after=wait, counted=not wait)
     refused = _refused(error, aim)
     if refused is not None:
         return refused

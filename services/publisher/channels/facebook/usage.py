@@ -45,10 +45,11 @@ def usage_of(headers: Mapping[str, str]) -> Usage:
 
 
 def pause_after(usage: Usage) -> float:
-    """Seconds to leave before the next call: never less for more usage."""
+    """Seconds to leave before the next call, at least as many as Facebook asks for."""
     over_calm = max(0.0, usage.percent - CALM) / (FULL - CALM)
-    slow = OVER if usage.percent >= FULL else SLOWEST * over_calm**2
-    return min(LONGEST, max(slow, usage.regain))
+    if usage.percent >= FULL and not usage.regain:
+        return OVER
+    return min(LONGEST, max(SLOWEST * min(1.0, over_calm) ** 2, usage.regain))
 
 
 def _limits(header: str | None) -> Iterator[Mapping[str, JsonValue]]:
