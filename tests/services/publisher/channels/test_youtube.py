@@ -20,7 +20,7 @@ from shared.mongo import Mongo
 from shared.publication import MediaFile
 from shared.settings import SharedSettings
 from shared.vocabulary import MediaForm
-from tests.platforms.platform import Fault
+from tests.platforms.platform import Fault, Running, run
 from tests.platforms.youtube import CLIENT_SECRET, REFRESH_TOKEN, YoutubePlatform
 from tests.samples import corrected, withdrawn
 from tests.services.publisher.channels.youtube_account import PAGE, Account, opened
@@ -32,21 +32,25 @@ SESSION, PART = "POST /upload/youtube/v3/videos", "PUT /upload/youtube/v3/videos
 
 
 @pytest.fixture
-def platform() -> YoutubePlatform:
-    return YoutubePlatform()
+async def world() -> AsyncIterator[Running]:
+    running = await run(YoutubePlatform())
+    yield running
+    await running.stop()
 
 
 @pytest.fixture
-async def open_account(
-    shared_settings: SharedSettings, mongo: Mongo, platform: YoutubePlatform
-) -> AsyncIterator[Open]:
+def platform(world: Running) -> YoutubePlatform:
+    assert isinstance(world.platform, YoutubePlatform)
+    return world.platform
+
+
+@pytest.fixture
+async def open_account(shared_settings: SharedSettings, mongo: Mongo, world: Running) -> AsyncIterator[Open]:
     """Start a process with the channel; a second call is another process."""
     async with AsyncExitStack() as stack:
 
         async def start(**fields: object) -> Account:
-            return await stack.enter_async_context(
-                opened(shared_settings, mongo.database, platform, **fields)
-            )
+            return await stack.enter_async_context(opened(shared_settings, mongo.database, world, **fields))
 
         yield start
 

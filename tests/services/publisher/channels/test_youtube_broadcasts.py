@@ -12,7 +12,7 @@ from shared.events import now
 from shared.mongo import Mongo
 from shared.publication import Publication
 from shared.settings import SharedSettings
-from tests.platforms.platform import Fault
+from tests.platforms.platform import Fault, run
 from tests.platforms.youtube import YoutubePlatform
 from tests.samples import corrected, publication, withdrawn
 from tests.services.publisher.channels.youtube_account import PAGE, Account, opened
@@ -22,8 +22,10 @@ TITLE = "Сесія міської ради наживо"
 
 @pytest.fixture
 async def account(shared_settings: SharedSettings, mongo: Mongo) -> AsyncIterator[Account]:
-    async with opened(shared_settings, mongo.database, YoutubePlatform(), listing_delay=3600) as account:
+    world = await run(YoutubePlatform())
+    async with opened(shared_settings, mongo.database, world, listing_delay=3600) as account:
         yield account
+    await world.stop()
 
 
 def on_air(at: datetime, **details: object) -> dict[str, Any]:

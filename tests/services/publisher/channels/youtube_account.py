@@ -16,7 +16,7 @@ from shared.media import MediaStore
 from shared.mongo import Database
 from shared.publication import MediaFile, Publication
 from shared.settings import SharedSettings
-from tests.platforms.platform import run
+from tests.platforms.platform import Running
 from tests.platforms.youtube import YoutubePlatform
 from tests.samples import publication
 from tests.services.publisher.stands.youtube import kept_video, section_for
@@ -103,16 +103,16 @@ class Account:
 
 @asynccontextmanager
 async def opened(
-    settings: SharedSettings, database: Database, platform: YoutubePlatform, **fields: object
+    settings: SharedSettings, database: Database, world: Running, **fields: object
 ) -> AsyncIterator[Account]:
     """A process with the channel, not made ready."""
-    running = await run(platform)
+    platform = world.platform
+    assert isinstance(platform, YoutubePlatform)
     media = MediaStore(settings.mongo_url.get_secret_value())
-    around = Around(settings, database, media, section_for(running.url, **fields))
+    around = Around(settings, database, media, section_for(world.url, **fields))
     channel = open_channel(around)
     try:
         yield Account(channel, platform, around)
     finally:
         await channel.close()
         media.close()
-        await running.stop()
