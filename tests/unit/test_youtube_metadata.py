@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.publisher.channels.youtube.metadata import (
@@ -23,6 +23,7 @@ LINK = "https://rada.example/publications/dovha-adresa"
 WORDS = st.text(st.sampled_from("абвг дежз <>&«»ї’\n-–.яё🎥"), min_size=1, max_size=6000)
 
 
+@settings(deadline=None)
 @given(title=st.text(st.sampled_from("аб <>«🎥"), min_size=3, max_size=200), lead=WORDS, body=WORDS)
 def test_everything_fits(title: str, lead: str, body: str) -> None:
     content = {"title": f"А{title}я", "lead": f"А{' '.join(lead.split())}"[:1900], "body": f"А{body}"}
@@ -35,6 +36,7 @@ def test_everything_fits(title: str, lead: str, body: str) -> None:
     assert marker_of(published.id) in metadata.description
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from('аб, "<🎥'), max_size=120), max_size=40))
 def test_tags_fit_together(tags: list[str]) -> None:
     kept = fitting_tags(tags)
@@ -44,6 +46,7 @@ def test_tags_fit_together(tags: list[str]) -> None:
     assert all(tag.strip() and not re.search('[,"<>]', tag) for tag in kept)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("аб вг.,"), max_size=300), st.integers(min_value=1, max_value=120))
 def test_what_is_cut_says_so_and_what_fits_is_left_alone(text: str, room: int) -> None:
     cut = cut_to(text, room, len)

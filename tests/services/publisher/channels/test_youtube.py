@@ -22,7 +22,7 @@ from shared.settings import SharedSettings
 from shared.vocabulary import MediaForm
 from tests.platforms.platform import Fault, Running, run
 from tests.platforms.youtube import CLIENT_SECRET, REFRESH_TOKEN, YoutubePlatform
-from tests.samples import corrected, withdrawn
+from tests.samples import corrected, publication, withdrawn
 from tests.services.publisher.channels.youtube_account import PAGE, Account, opened
 from tests.services.publisher.stands.youtube import kept_video, section_for
 from tests.waiting import eventually
@@ -428,3 +428,39 @@ async def test_a_person_who_found_the_video_is_believed(account: Account) -> Non
     await account.update(corrected(first, title="Інша назва"), Posted(remote={"video": id}))
     (text,) = account.texts()
     assert "Інша назва" in text
+
+
+async def test_the_preview_shows_what_will_stand_there(account: Account) -> None:
+    first = await account.video(content={"title": "Довга назва " * 12, "body": "Слово " * 1000})
+    preview = account.channel.preview(first)
+    await account.publish(first)
+    (video,) = account.platform.videos.values()
+    (piece,) = preview.pieces
+    assert video.snippet["title"] in piece.text
+    words = video.snippet["description"].split("…")[0]
+    assert words in piece.text
+    assert "транспорт" in piece.text
+    assert piece.video == "sesiya.mp4"
+    assert len(preview.problems) == 2, "the title and the text are too long"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "refusal"),
+    [
+        ("news", {}, "лише відеосюжети"),
+        ("video", {"media": ()}, "не має відеофайла"),
+        ("video", {"duration": 13 * 3600.0}, "12 годин"),
+        ("video", {"size": 257 * 1024**3}, "256 ГБ"),
+        ("video", {}, None),
+    ],
+)
+async def test_what_it_does_not_take_is_said_before(
+    kind: str, changed: dict[str, object], refusal: str | None, account: Account
+) -> None:
+    file = (
+        (await account.video())
+        .media[0]
+        .model_copy(update={key: value for key, value in changed.items() if key != "media"})
+    )
+    said = account.channel.takes(publication(kind, media=changed.get("media", (file,))))
+    assert (said is None) if refusal is None else (said is not None and refusal in said)
