@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from shared.fields import ChannelName, Model
 
@@ -27,3 +27,7 @@ class Preview(Model):
     problems: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="What does not fit as it is, and what the channel would do about it."
     )
+
+
+PREVIEWS: TypeAdapter[tuple[Preview, ...]] = TypeAdapter(tuple[Preview, ...])
+"""What the publisher answers to a publication that is only tried: one for each channel among its targets."""

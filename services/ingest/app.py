@@ -53,7 +53,7 @@ class Ingest:
         self.upkeep = Upkeep(media_settings, self.media, self.media_store, self.uploads, self.finisher)
         self.tus_desk = TusDesk(self.uploads, self.intake, self.finisher)
         self.media_desk = MediaDesk(self.intake, self.media)
-        self.desk = Desk(settings, self.outbox, self.emitter, self.media)
+        self.desk = Desk(settings, self.outbox, self.emitter, self.media, self.bus)
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from services.ingest.admission import Admission
@@ -16,10 +17,12 @@ from services.ingest.media.resolving import resolve
 from services.ingest.metrics import ACCEPTED
 from services.ingest.openapi import ANSWERS, request_body
 from services.ingest.reading import body_of, read_content, read_revision, read_withdrawal, unfit
+from services.ingest.rehearsal import Rehearsal, rehearse
 from services.ingest.settings import IngestSettings
 from services.ingest.store import Answer, KeyTaken, Outbox, Outdated, Stored
 from services.ingest.submissions import Refused, Step, accept, revise, withdraw
 from services.ingest.targets import unknown_channels
+from shared.bus import Bus
 from shared.events import new_id, now
 from shared.mongo import StoreUnavailable
 from shared.publication import Content, Department
@@ -38,8 +41,11 @@ _log = logger(__name__)
 class Desk:
     """What the routes do: read, decide, keep, answer."""
 
-    def __init__(self, settings: IngestSettings, outbox: Outbox, emitter: Emitter, media: Records) -> None:
+    def __init__(
+        self, settings: IngestSettings, outbox: Outbox, emitter: Emitter, media: Records, bus: Bus
+    ) -> None:
         self._settings = settings
+        self._bus = bus
         self._outbox = outbox
         self._emitter = emitter
         self._media = media
@@ -63,6 +69,15 @@ class Desk:
                 await self._keep(step)
                 return self._accepted(step, "submit")
         raise StoreUnavailable("a request with the same key is under way and doesn't end")
+
+    async def rehearse(self, request: Request, department: Department) -> JSONResponse:
+        """Say what would become of a new publication, and do nothing."""
+        content = read_content(await body_of(request))
+        self._check_channels(content)
+        media = await resolve(self._media, content, department, claim=False)
+        step = accept(new_id(), content, department, media=media, channels=self._settings.channels, at=now())
+        rehearsal = await rehearse(self._bus, step.submission.publication)
+        return JSONResponse(rehearsal.model_dump(mode="json"))
 
     async def revise(self, request: Request, department: Department, id: UUID) -> JSONResponse:
         """Accept the next revision."""
@@ -219,10 +234,22 @@ def routes(desk: Desk, admission: Admission) -> APIRouter:
     router = APIRouter(prefix="/v1/publications", tags=["publications"], responses=ANSWERS)
 
     @router.post(
-        "", status_code=202, summary="Hand in a publication", openapi_extra=request_body("Submission")
+        "",
+        status_code=202,
+        summary="Hand in a publication",
+        responses={200: {"model": Rehearsal, "description": "With dry_run: nothing was accepted."}},
+        openapi_extra=request_body("Submission"),
     )
-    async def submit(request: Request) -> JSONResponse:
-        return await desk.submit(request, await admission.department(request))
+    async def submit(
+        request: Request,
+        dry_run: Annotated[
+            bool, Query(description="Answer what each channel would show, and do nothing.")
+        ] = False,
+    ) -> JSONResponse:
+        department = await admission.department(request)
+        if dry_run:
+            return await desk.rehearse(request, department)
+        return await desk.submit(request, department)
 
     @router.put(
         "/{id}", status_code=202, summary="Make the next revision", openapi_extra=request_body("Revision")

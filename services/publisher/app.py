@@ -17,9 +17,10 @@ from services.publisher.controls import Controls
 from services.publisher.keeper import Keeper
 from services.publisher.ledger import LEASE, Ledger
 from services.publisher.mailing import Post
+from services.publisher.previews import Previews
 from services.publisher.settings import PublisherSettings
 from services.publisher.worker import Worker
-from shared.bus import Bus
+from shared.bus import PUBLISHER_PREVIEWS, Bus
 from shared.media import MediaStore
 from shared.mongo import Database, Mongo
 from shared.settings import SharedSettings
@@ -49,6 +50,7 @@ class Publisher:
         self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
         self.keepers: dict[str, Keeper] = {}
         self.workers = {name: self._worker(channel) for name, channel in self.channels.items()}
+        self.bus.answer(PUBLISHER_PREVIEWS, Previews(self.channels).reply)
         self._tasks: list[asyncio.Task[None]] = []
 
     def _worker(self, channel: Channel) -> Worker:

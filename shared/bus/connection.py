@@ -5,7 +5,7 @@ and with it the acknowledgements of a consumer on the same one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
@@ -16,7 +16,15 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitMessage
 
 from shared.bus.consuming import Consumer, Consumption, T
 from shared.bus.publishing import DEADLINE, BusUnavailable, publish
-from shared.bus.topology import DELIVERIES, EXCHANGES, Queue, declare, queues
+from shared.bus.topology import (
+    ANSWER_WITHIN,
+    DELIVERIES,
+    EXCHANGES,
+    Queue,
+    declare,
+    question_declaration,
+    queues,
+)
 from shared.events import CONTENT_TYPE, DeliveryReported, PublicationEvent, exchange_of
 from shared.settings import SharedSettings
 from shared.telemetry import BUS_CONNECTED, DELIVERED, EMITTED, logger
@@ -132,6 +140,25 @@ class Bus:
         tap = Tap(self, queue, consumption.heeds, make)
         self._taps.append(tap)
         return tap
+
+    def answer(self, queue: str, reply: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Answer the questions of a queue; before `start`. What `reply` raises leaves one unanswered."""
+
+        async def handler(message: RabbitMessage) -> bytes:
+            return await reply(message.body)
+
+        self._consumer.subscriber(question_declaration(queue), channel=Channel(prefetch_count=10))(handler)
+        self._consuming = True
+
+    async def ask(self, queue: str, question: bytes) -> bytes:
+        """The answer of whoever answers the queue. Raises `BusUnavailable` where nobody does in time."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self.ready()
+                answer = await self._publisher.request(question, queue, content_type="application/json")
+        except (TimeoutError, AMQPError, ChannelInvalidStateError, FastStreamException, OSError) as error:
+            raise BusUnavailable(f"no answer: {type(error).__name__}") from error
+        return answer.body
 
     def _consuming_broker(self) -> RabbitBroker:
         return RabbitBroker(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ARCHIVE_RECORD = "archive.record"
 NOTIFIER_RELEASES = "notifier.releases"
 NOTIFIER_MAILS = "notifier.mails"
+PUBLISHER_SETTLEMENTS = "publisher.settlements"
+PUBLISHER_PREVIEWS = "publisher.previews"
 
 # Redeliveries that RabbitMQ itself counts: handlers cut off by a lost connection or a killed
 # process, never failures (those take the ladder). Reaching it means that a message kills its reader.
@@ -82,6 +84,7 @@ def queues(channels: Sequence[str]) -> tuple[Queue, ...]:
             tuple((PUBLICATIONS, f"publication.{fact}.*") for fact in ("advance", "released", "withdrawn")),
         ),
         Queue(NOTIFIER_MAILS),
+        Queue(PUBLISHER_SETTLEMENTS),
         *(
             Queue(
                 channel_queue(channel),
@@ -91,6 +94,15 @@ def queues(channels: Sequence[str]) -> tuple[Queue, ...]:
             for channel in channels
         ),
     )
+
+
+ANSWER_WITHIN = 10.0
+"""Seconds after which nobody waits for an answer any more."""
+
+
+def question_declaration(name: str) -> RabbitQueue:
+    """A queue of questions: one that nobody answers in time is dropped, since nobody listens any more."""
+    return _quorum(name, {"x-message-ttl": round(ANSWER_WITHIN * 1000), "x-overflow": "reject-publish"})
 
 
 def wait_name(delay: float) -> str:
@@ -130,6 +142,7 @@ async def declare(broker: RabbitBroker, channels: Sequence[str], ladder: Sequenc
     for delay in ladder:
         waiting = await broker.declare_queue(wait_declaration(delay))
         await waiting.bind(await broker.declare_exchange(wait_exchange(delay)))
+    await broker.declare_queue(question_declaration(PUBLISHER_PREVIEWS))
     for queue in queues(channels):
         await broker.declare_queue(parked_declaration(queue.name))
         declared = await broker.declare_queue(queue.declaration())
