@@ -72,6 +72,10 @@ class Delivery(Model):
     attempt: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="The attempt that ended so."
     )
+    in_doubt: bool = Field(
+        default=False,
+        description="Whether the call took effect can't be found out: a person has to look.",
+    )
 
     @property
     def rank(self) -> int:

@@ -19,6 +19,7 @@ from services.publisher.ledger import LEASE, Ledger
 from services.publisher.mailing import Post
 from services.publisher.previews import Previews
 from services.publisher.settings import PublisherSettings
+from services.publisher.settling import Settlements
 from services.publisher.worker import Worker
 from shared.bus import PUBLISHER_PREVIEWS, Bus
 from shared.media import MediaStore
@@ -50,6 +51,7 @@ class Publisher:
         self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
         self.keepers: dict[str, Keeper] = {}
         self.workers = {name: self._worker(channel) for name, channel in self.channels.items()}
+        self.bus.consume(Settlements(self.channels, self.ledger, self.bus).consumption())
         self.bus.answer(PUBLISHER_PREVIEWS, Previews(self.channels).reply)
         self._tasks: list[asyncio.Task[None]] = []
 

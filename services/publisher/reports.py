@@ -28,6 +28,7 @@ def first_delivery(
     reason: str | None,
     *,
     attempt: int | None = None,
+    in_doubt: bool = False,
 ) -> DeliveryReported:
     """The report of what became of the fact that `event` states."""
     publication = event.data
@@ -43,6 +44,7 @@ def first_delivery(
         url=None if posted is None else posted.url,
         reason=_paragraph(reason),
         attempt=attempt,
+        in_doubt=in_doubt,
     )
     return DeliveryReported.of(delivery, source=SOURCE)
 
@@ -58,6 +60,7 @@ def delivery_of(
             "at": now(),
             "url": None if posted is None else posted.url,
             "reason": _paragraph(told),
+            "in_doubt": False,
         }
     )
     return DeliveryReported.of(after, source=SOURCE)

@@ -2,16 +2,59 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from uuid import UUID
 
-from services.publisher.channels.interface import Posted
+from services.publisher.channels.interface import Channel, Posted
 from services.publisher.decisions import Entry, looked_up
 from services.publisher.ledger import Ledger
 from services.publisher.settings import PublisherSettings
 from services.publisher.turn import waited_for
-from shared.bus import Bus, channel_queue
+from shared.bus import PUBLISHER_SETTLEMENTS, Bus, Consumption, channel_queue
 from shared.events import DeliveryReported, decode
 from shared.mongo import Mongo
+from shared.settlement import SettlementOrder, decode_order
+from shared.telemetry import logger
+
+_log = logger(__name__)
+
+
+async def settle(ledger: Ledger, bus: Bus, channel: str, id: UUID, posted: Posted | None) -> bool:
+    """Record what a person saw (None: nothing), and send the event again; False if nothing is in doubt."""
+    if await ledger.get(channel, id) is None:
+        return False
+    async with waited_for(ledger, channel, id) as (owner, entry):
+        if entry.call is None or not (entry.in_doubt or entry.perhaps_gone):
+            return False
+        # Sent first: its worker waits for the lease, and cut off here the call is still in doubt.
+        event = decode(entry.call.event)
+        await bus.send(channel_queue(channel), entry.call.event, message_id=str(event.id))
+        await ledger.keep(channel, id, owner, looked_up(entry, posted))
+    return True
+
+
+class Settlements:
+    """Takes the orders that come from receipts."""
+
+    def __init__(self, channels: Mapping[str, Channel], ledger: Ledger, bus: Bus) -> None:
+        self._channels = channels
+        self._ledger = ledger
+        self._bus = bus
+
+    def consumption(self) -> Consumption[SettlementOrder]:
+        """How their queue is consumed."""
+        return Consumption(PUBLISHER_SETTLEMENTS, read=decode_order, handle=self.handle)
+
+    async def handle(self, order: SettlementOrder) -> None:
+        """Carry one out; one that comes twice, or too late, changes nothing."""
+        posted = self._posted(order) if order.there else None
+        done = await settle(self._ledger, self._bus, order.channel, order.publication_id, posted)
+        _log.info("settled by a person" if done else "nothing was left to settle", there=order.there)
+
+    def _posted(self, order: SettlementOrder) -> Posted:
+        channel = self._channels.get(order.channel)
+        known = None if channel is None or order.url is None else channel.remote_of(order.url)
+        return Posted(remote=known or {}, url=order.url)
 
 
 class Doubts:
@@ -44,17 +87,7 @@ class Doubts:
         await bus.start()
         try:
             await asyncio.wait_for(bus.ready(), 20)
-            ledger = Ledger(mongo.database)
-            if await ledger.get(channel, id) is None:
-                return False
-            async with waited_for(ledger, channel, id) as (owner, entry):
-                if entry.call is None or not (entry.in_doubt or entry.perhaps_gone):
-                    return False
-                # Sent first: its worker waits for the lease, and cut off here the call is still in doubt.
-                event = decode(entry.call.event)
-                await bus.send(channel_queue(channel), entry.call.event, message_id=str(event.id))
-                await ledger.keep(channel, id, owner, looked_up(entry, posted))
-            return True
+            return await settle(Ledger(mongo.database), bus, channel, id, posted)
         finally:
             await bus.stop()
             mongo.close()

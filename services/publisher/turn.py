@@ -151,7 +151,9 @@ class Turn:
         if call is not None and call.rank == self._order.rank and call.delivery is not None:
             await self._ledger.release(*self._key, self._owner)
             return _decoded(call.delivery), False
-        delivery = first_delivery(self._event, self._channel.name, Outcome.UNCONFIRMED, None, doubt)
+        delivery = first_delivery(
+            self._event, self._channel.name, Outcome.UNCONFIRMED, None, doubt, in_doubt=True
+        )
         entry = unconfirmed(self.entry, delivery.encode())
         if entry.call is not None:
             # Settled, it is to become what the newest event says.

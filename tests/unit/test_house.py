@@ -69,6 +69,7 @@ def test_every_queue_has_a_consumer() -> None:
         "notifier.releases": "NOTIFIER_RELEASES",
         "notifier.mails": "NOTIFIER_MAILS",
         "publisher.site": "channel_queue(",
+        "publisher.settlements": "PUBLISHER_SETTLEMENTS",
     }
     for queue in queues(["site"]):
         assert names[queue.name] in source

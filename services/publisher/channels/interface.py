@@ -171,6 +171,14 @@ class Channel(Protocol):
         """
         raise AssertionError(f"{self.name} heeds nobody, and was told of {delivery.target}")
 
+    def remote_of(self, url: str) -> dict[str, JsonValue] | None:
+        """The ids, as `Posted.remote` has them, of a post whose address a person gives; None if unknown.
+
+        For channels that can't be asked: without the ids no correction would reach the post.
+        """
+        del url
+        return None
+
     def routes(self) -> APIRouter | None:
         """Pages that the channel serves to the world, below `/channels/<name>` of PUBLISHER_URL."""
         return None

@@ -92,6 +92,10 @@ class BoardChannel(Channel):
     async def hear(self, delivery: Delivery) -> None:
         self.board.heard.append(delivery)
 
+    def remote_of(self, url: str) -> dict[str, JsonValue] | None:
+        number = url.removeprefix("https://board.example/")
+        return {"number": int(number)} if number.isdecimal() else None
+
     def routes(self) -> APIRouter:
         router = APIRouter()
 

@@ -11,10 +11,11 @@ from services.publisher.channels.interface import Posted, Settlement
 from services.publisher.channels.registry import UnknownChannel
 from services.publisher.settings import PublisherSettings
 from services.publisher.settling import Doubts
-from shared.bus import channel_queue
+from shared.bus import PUBLISHER_SETTLEMENTS, channel_queue
 from shared.bus.parked import ParkedMessages
-from shared.events import Outcome
+from shared.events import Outcome, new_id
 from shared.publication import Fact
+from shared.settlement import SettlementOrder
 from tests.rabbit import depth
 from tests.samples import corrected, fact, publication, withdrawn
 from tests.services.publisher.board import Board, Fault, posted_on_board
@@ -165,6 +166,28 @@ async def test_what_no_channel_can_tell_a_person_settles(
     assert len(board.posts) == len(board.whose) == 1
     assert await doubts.lines() == []
     assert not await doubts.again("board", first.id)
+
+
+async def test_a_person_settles_from_the_receipt_by_the_address_of_the_post(
+    reports: Desk, board: Board, publisher: Publisher
+) -> None:
+    board.can_be_asked = False
+    board.faults.append(Fault.CUT_AFTER)
+    first = posted_on_board()
+    await reports.emit(fact(first))
+    await outcomes(reports, until=lambda found: len(found) == 2)
+    assert [report.data.in_doubt for report in reports.reports] == [False, True]
+    seen = SettlementOrder(
+        publication_id=first.id, channel="board", there=True, url="https://board.example/1"
+    )
+    for _ in range(2):
+        await publisher.bus.send(PUBLISHER_SETTLEMENTS, seen.encode(), message_id=str(new_id()))
+    report = await reports.report_of(fact(first))
+    assert (report.data.outcome, report.data.in_doubt) == (Outcome.PUBLISHED, False)
+    second = corrected(first, title="Уточнено")
+    await reports.emit(fact(second))
+    await reports.report_of(fact(second))
+    assert board.posts == {1: "Уточнено"}
 
 
 async def test_an_outcome_that_comes_later_is_settled_by_the_channel(reports: Desk, board: Board) -> None:
