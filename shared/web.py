@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -69,7 +70,10 @@ def make_app(title: str, *, description: str, lifespan: Lifespan, checks: Mappin
 
     Ready means that every check of `checks` (by the part's name) is well.
     """
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, redoc_url=None)
+    # The pages of /docs come from this machine: a browser of the city hall asks nobody else for them.
+    app = FastAPIOffline(
+        title=title, description=description, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None
+    )
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(StoreUnavailable, _store_unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -105,7 +109,9 @@ def field_errors(errors: Sequence[Mapping[str, object]]) -> list[dict[str, objec
 
 
 def _field(location: tuple[object, ...]) -> str:
-    return ".".join(str(part) for part in location)
+    """The field as the sender knows it: where FastAPI found it (path, query) is nothing to them."""
+    named = location[1:] if location[:1] in (("path",), ("query",), ("header",), ("body",)) else location
+    return ".".join(str(part) for part in named)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from services.ingest.app import build
-from services.ingest.keys import Register, Unit, UnknownDepartment
+from services.ingest.keys import OtherDepartment, Register, Unit, UnknownDepartment
 from services.ingest.settings import IngestSettings
 from shared.mongo import Mongo, StoreUnavailable
 from shared.publication import Department
@@ -78,15 +78,36 @@ def add_department(
         bool, typer.Option("--communal-enterprise", help="Not a structural unit of the council.")
     ] = False,
 ) -> None:
-    """Add a department, or rename it."""
+    """Add a department; `rename` gives one that is there another name."""
+    department = _department(id, name)
+    unit: Unit = "communal_enterprise" if communal_enterprise else "structural_unit"
     try:
-        department = Department(id=id, name=name)
+        _with_register(lambda register: register.add_department(department, unit))
+    except OtherDepartment as other:
+        _fail(f"{department.id} is there already, as {other}; `departments rename` gives it another name")
+    typer.echo(f"{department.id}  {department.name}")
+
+
+@departments.command("rename")
+def rename_department(
+    id: Annotated[str, typer.Argument(help="The department's id.")],
+    name: Annotated[str, typer.Argument(help="As people will know it from now on.")],
+) -> None:
+    """Give a department another name; what it handed in before keeps the old one."""
+    department = _department(id, name)
+    try:
+        _with_register(lambda register: register.rename_department(department))
+    except UnknownDepartment:
+        _fail(f"no department {id}; `departments list` shows them")
+    typer.echo(f"{department.id}  {department.name}")
+
+
+def _department(id: str, name: str) -> Department:
+    try:
+        return Department(id=id, name=name)
     except ValidationError as error:
         first = error.errors()[0]
         raise typer.BadParameter(f"{first['loc'][0]}: {first['msg']}") from None
-    unit: Unit = "communal_enterprise" if communal_enterprise else "structural_unit"
-    _with_register(lambda register: register.add_department(department, unit))
-    typer.echo(f"{department.id}  {department.name}")
 
 
 @departments.command("list")

@@ -41,7 +41,14 @@ class Admission:
             raise Problem(
                 429,
                 "too-many-requests",
-                f"This key may make {self._rate} requests.",
+                f"This key may make {self._rate.amount} requests in {_span(self._rate)}; "
+                f"come back in {wait} s.",
                 headers={"Retry-After": str(wait)},
             )
         return holder
+
+
+def _span(rate: RateLimitItem) -> str:
+    """Seconds, minutes, hours as the rate was given: `minute`, `5 minute`."""
+    name = rate.GRANULARITY.name
+    return name if rate.multiples == 1 else f"{rate.multiples} {name}s"

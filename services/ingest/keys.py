@@ -22,6 +22,10 @@ class UnknownDepartment(LookupError):
     """No department has this id."""
 
 
+class OtherDepartment(ValueError):
+    """The id belongs to a department with another name or kind; the text is that name."""
+
+
 class Key(BaseModel):
     """A key as operators see it; the secret itself is nowhere."""
 
@@ -41,11 +45,25 @@ class Register:
         self._seen: dict[str, tuple[float, Department]] = {}
 
     async def add_department(self, department: Department, unit: Unit) -> None:
-        """Add a department, or give the one with this id another name."""
+        """Add a department; the same one again changes nothing. Raises `OtherDepartment`."""
         with store_failures():
-            await self._departments.update_one(
-                {"_id": department.id}, {"$set": {"name": department.name, "unit": unit}}, upsert=True
+            try:
+                await self._departments.insert_one(
+                    {"_id": department.id, "name": department.name, "unit": unit}
+                )
+            except DuplicateKeyError:
+                there = await self._departments.find_one({"_id": department.id})
+                if there is not None and (there["name"], there["unit"]) != (department.name, unit):
+                    raise OtherDepartment(f"{there['name']} ({there['unit']})") from None
+
+    async def rename_department(self, department: Department) -> None:
+        """Give the department with this id this name. Raises `UnknownDepartment`."""
+        with store_failures():
+            result = await self._departments.update_one(
+                {"_id": department.id}, {"$set": {"name": department.name}}
             )
+        if result.matched_count == 0:
+            raise UnknownDepartment(department.id)
 
     async def departments(self) -> list[tuple[Department, str]]:
         """All of them, by id, with their kind of unit."""

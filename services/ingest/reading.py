@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import TypeVar, cast
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
+from services.ingest.naming import field_names
 from services.ingest.revisions import Revision, parted
+from services.ingest.wording import unseen
 from shared.fields import Model, Paragraph
 from shared.publication import Change, Content
 from shared.vocabulary import Kind
@@ -36,17 +39,17 @@ WITHDRAWAL = TypeAdapter(WithdrawalRequest)
 
 def read_content(body: bytes) -> Content:
     """A new publication's content. Raises a 400 or 422 `Problem`."""
-    return _validated(CONTENT, body)
+    return _validated(CONTENT, Content, body)
 
 
 def read_revision(body: bytes) -> tuple[Content, Change]:
     """A revision's content, and what it changes. Raises a 400 or 422 `Problem`."""
-    return parted(_validated(REVISION, body))
+    return parted(_validated(REVISION, Revision, body))
 
 
 def read_withdrawal(body: bytes) -> str:
     """The public reason. Raises a 400 or 422 `Problem`."""
-    return _validated(WITHDRAWAL, body).reason
+    return _validated(WITHDRAWAL, WithdrawalRequest, body).reason
 
 
 async def body_of(request: Request) -> bytes:
@@ -76,34 +79,57 @@ def unfit(*errors: dict[str, object]) -> Problem:
     return Problem(422, "invalid-publication", detail, more={"errors": list(shown)})
 
 
-def _validated(adapter: TypeAdapter[T], body: bytes) -> T:
+def _validated(adapter: TypeAdapter[T], read: object, body: bytes) -> T:
     try:
         value = adapter.validate_json(body)
     except ValidationError as error:
-        raise _problem(error) from error
+        raise _problem(error, read) from error
     try:
         # Which of the two would be the official one? Pydantic takes the last without a word.
-        json.loads(body.decode(), object_pairs_hook=_each_once)
+        plain = json.loads(body.decode(), object_pairs_hook=_each_once)
     except ValueError as error:
         raise Problem(400, "not-json", f"The body is not plain JSON: {error}.") from error
+    faults = islice(unseen(plain), _ERRORS_SHOWN)
+    errors: list[dict[str, object]] = [{"field": field[:200], "message": fault} for field, fault in faults]
+    if errors:
+        raise unfit(*errors)
     return value
 
 
-def _each_once(members: list[tuple[str, object]]) -> None:
+def _each_once(members: list[tuple[str, object]]) -> dict[str, object]:
     if len({name for name, _ in members}) != len(members):
         names = [name for name, _ in members]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice[:100]!r} stands in it twice")
+    return dict(members)
 
 
-def _problem(error: ValidationError) -> Problem:
-    errors = cast("list[dict[str, object]]", error.errors(include_url=False)[:_ERRORS_SHOWN])
+def _problem(error: ValidationError, read: object) -> Problem:
+    errors = cast("list[dict[str, object]]", error.errors(include_url=False))
     if errors[0]["type"] == "json_invalid":
         return Problem(400, "not-json", f"The body is not JSON: {_message(errors[0])}.")
-    return unfit(*(_field_error(each) for each in errors))
+    places = [_place(each) for each in errors]
+    # A list whose only item is wrong is not too short as well.
+    own = [
+        each
+        for each, place in zip(errors, places, strict=True)
+        if each["type"] != "too_short" or not any(_within(other, place) for other in places)
+    ]
+    return unfit(*(_field_error(each, read) for each in own[:_ERRORS_SHOWN]))
 
 
-def _field_error(error: dict[str, object]) -> dict[str, object]:
+def _place(error: dict[str, object]) -> tuple[object, ...]:
+    return tuple(cast("Sequence[object]", error["loc"]))
+
+
+def _within(place: tuple[object, ...], around: tuple[object, ...]) -> bool:
+    return len(place) > len(around) and place[: len(around)] == around
+
+
+def _field_error(error: dict[str, object], read: object) -> dict[str, object]:
+    if error["type"] == "extra_forbidden":
+        allowed = field_names(read, _place(error)[:-1])
+        return {"field": _field(error), "message": "there is no such field", "allowed": allowed}
     if str(error["type"]).startswith("union_tag"):
         allowed = [str(kind) for kind in Kind]
         return {"field": "kind", "message": "must be one of the allowed kinds", "allowed": allowed}

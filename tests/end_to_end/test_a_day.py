@@ -9,6 +9,7 @@ import httpx
 
 from shared.events import now
 from tests.city import City, complete, receipt
+from tests.media import files_for
 from tests.samples import submission
 from tests.smtp import MailServer
 from tests.waiting import eventually
@@ -16,7 +17,8 @@ from tests.waiting import eventually
 
 async def submit(city: City, **fields: Any) -> httpx.Response:
     async with city.desk() as desk:
-        return await desk.post("/v1/publications", json=submission(**fields))
+        files = await files_for(fields.get("kind", "news"), desk)
+        return await desk.post("/v1/publications", json=submission(**{"media": files, **fields}))
 
 
 def page(city: City, entry: dict[str, Any]) -> Path:

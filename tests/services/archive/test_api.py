@@ -28,7 +28,7 @@ async def test_an_unknown_id_is_a_404_problem(reader: Reader, id: str) -> None:
 async def test_a_malformed_id_is_a_422_problem(reader: Reader, id: str, path: str) -> None:
     answer = await reader.client.get(f"/v1/publications/{id}{path}", headers=OPERATOR)
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "path.id"
+    assert answer.json()["errors"][0]["field"] == "id"
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -121,7 +121,7 @@ async def test_a_cursor_that_was_not_given_out_is_refused(reader: Reader, after:
     answer = await reader.client.get("/v1/publications", params={"after": after})
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["errors"][0]["field"] == "query.after"
+    assert answer.json()["errors"][0]["field"] == "after"
 
 
 async def test_a_cursor_of_a_list_with_other_filters_is_refused(reader: Reader) -> None:
@@ -136,7 +136,7 @@ async def test_a_malformed_filter_names_its_field(reader: Reader) -> None:
     answer = await reader.client.get("/v1/publications?kind=gossip&from=yesterday&limit=1000")
     assert answer.status_code == 422
     problem = answer.json()
-    assert {error["field"] for error in problem["errors"]} == {"query.kind.0", "query.from", "query.limit"}
+    assert {error["field"] for error in problem["errors"]} == {"kind.0", "from", "limit"}
     assert "'news'" in problem["errors"][0]["message"]
 
 

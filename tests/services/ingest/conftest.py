@@ -22,6 +22,7 @@ from shared.events import DeliveryReported, PublicationEvent, decode
 from shared.mongo import Mongo
 from shared.publication import Department
 from shared.settings import SharedSettings
+from tests.media import files_for
 from tests.rabbit import take
 from tests.samples import TRANSPORT, submission
 
@@ -43,6 +44,8 @@ class Running:
 
     async def submit(self, kind: str = "news", /, **fields: Any) -> dict[str, Any]:
         """Hand in a publication that is taken; return the answer."""
+        if "media" not in fields:
+            fields["media"] = await files_for(kind, self.client)
         return accepted(await self.client.post("/v1/publications", json=submission(kind, **fields)))
 
     async def revise(self, id: str, seen: int, /, **fields: Any) -> httpx.Response:

@@ -24,7 +24,8 @@ async def test_departments_and_keys_from_first_to_last(city: City, mongo_url: st
 
     run("departments", "add", "transport", "Управління транспорту")
     run("departments", "add", "vodokanal", "КП «Луцькводоканал»", "--communal-enterprise")
-    run("departments", "add", "transport", "Управління транспорту та зв’язку")
+    run("departments", "add", "transport", "Управління транспорту")
+    run("departments", "rename", "transport", "Управління транспорту та зв’язку")
     assert run("departments", "list").splitlines() == [
         "transport  structural_unit  Управління транспорту та зв’язку",
         "vodokanal  communal_enterprise  КП «Луцькводоканал»",
@@ -54,9 +55,25 @@ def refused(city: City, *arguments: str) -> str:
 
 
 def test_what_does_not_exist_is_said_in_a_line(city: City) -> None:
-    for arguments in (("keys", "add", "nobody"), ("keys", "revoke", "0")):
+    for arguments in (
+        ("keys", "add", "nobody"),
+        ("keys", "revoke", "0"),
+        ("departments", "rename", "nobody", "Х"),
+    ):
         assert "\ningest: no " in "\n" + refused(city, *arguments)
     assert "Traceback" not in refused(city, "departments", "add", "Не латиниця", "Х")
+
+
+def test_a_department_is_never_renamed_by_the_way(city: City) -> None:
+    """An id given twice by mistake must not put another name on what the first one hands in."""
+    city.command("services.ingest", "departments", "add", "housing", "Департамент ЖКГ")
+    for arguments in (("Відділ житла",), ("Департамент ЖКГ", "--communal-enterprise")):
+        said = refused(city, "departments", "add", "housing", *arguments)
+        assert "housing is there already, as Департамент ЖКГ" in said
+        assert "rename" in said
+    assert city.command("services.ingest", "departments", "list").splitlines() == [
+        "housing  structural_unit  Департамент ЖКГ"
+    ]
 
 
 def test_a_database_that_is_away_is_said_in_a_line(city: City) -> None:

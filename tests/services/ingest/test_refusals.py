@@ -70,7 +70,14 @@ UNFIT: list[tuple[str, dict[str, Any], str, list[str] | None]] = [
     ("news", {"contact": {"name": "Х", "email": "не пошта"}}, "contact.email", None),
     ("news", {"release_at": "завтра"}, "release_at", None),
     ("news", {"release_at": "2026-11-22T10:00:00"}, "release_at", None),
-    ("news", {"headline": "Х"}, "headline", None),
+    ("news", {"title": "\u200b\u2060"}, "title", None),
+    ("news", {"title": "\u00ad\u3164\u2800 \ufe0f"}, "title", None),
+    ("news", {"lead": "\u202e"}, "lead", None),
+    ("news", {"lead": "Ціна \u202e001\u202c грн"}, "lead", None),
+    ("news", {"body": "Ціна \u2066001\u2069 грн"}, "body", None),
+    ("event", {"event": {"starts_at": "2027-01-02T10:00:00Z", "place": "\u200b"}}, "event.place", None),
+    ("news", {"media": ["фото"]}, "media.0", None),
+    ("news", {"contact": {"name": "Х", "post": "Y"}}, "contact.post", ["email", "name", "phone"]),
     ("news", {"channels": ["telegram"]}, "channels", ["site"]),
     ("news", {"body": "рядок\u0000"}, "body", None),
     ("event", {"event": {}}, "event.starts_at", None),
@@ -149,6 +156,36 @@ async def test_a_field_that_does_not_fit_is_named(desk: Running) -> None:
             if allowed is not None:
                 assert errors[field]["allowed"] == allowed
     assert await kept(desk.settings) == len(ids)
+
+
+async def test_an_unknown_field_is_answered_with_the_known_ones(desk: Running) -> None:
+    answer = await desk.client.post("/v1/publications", json=submission() | {"headline": "Х"})
+    [error] = problem(answer, 422)["errors"]
+    assert error["message"] == "there is no such field"
+    assert {"title", "lead", "body", "media"} <= set(error["allowed"])
+    assert not {"act", "event", "headline", "change"} & set(error["allowed"])
+    [error] = problem(await desk.revise((await desk.submit())["id"], 1, headline="Х"), 422)["errors"]
+    assert "change" in error["allowed"]
+
+
+async def test_one_fault_is_told_once(desk: Running) -> None:
+    """A list whose only item is unknown is not too short beside that; an empty one is."""
+    for topics, field in ((["weather"], "topics.0"), ([], "topics")):
+        answer = await desk.client.post("/v1/publications", json=submission() | {"topics": topics})
+        assert [error["field"] for error in problem(answer, 422)["errors"]] == [field]
+
+
+async def test_what_shows_is_taken_whatever_is_between(desk: Running) -> None:
+    """Joiners and soft hyphens have their place among letters; emoji and other scripts are letters too."""
+    for title in ("Люблю Луцьк 👨\u200d👩\u200d👧", "ПІД\u00adсумки", "№ 5", "日本"):
+        await desk.submit(title=title)
+    answer = await desk.withdraw((await desk.submit())["id"], "\u200b")
+    assert [error["field"] for error in problem(answer, 422)["errors"]] == ["reason"]
+
+
+async def test_an_address_that_makes_no_sense_is_named_as_the_sender_knows_it(desk: Running) -> None:
+    answer = await desk.client.post("/v1/publications/5/withdrawal", json={"reason": "Х"})
+    assert [error["field"] for error in problem(answer, 422)["errors"]] == ["id"]
 
 
 async def test_a_revision_says_what_changes(desk: Running) -> None:
@@ -262,8 +299,10 @@ async def test_too_many_requests_of_one_key_have_to_wait(
 
         answers = [await post() for _ in range(8)]
         limit = next(answer for answer in answers if answer.status_code == 429)
-        problem(limit, 429)
-        assert 1 <= int(limit.headers["Retry-After"]) <= 5
+        said = problem(limit, 429)["detail"]
+        wait = int(limit.headers["Retry-After"])
+        assert 1 <= wait <= 5
+        assert said == f"This key may make 3 requests in 2 seconds; come back in {wait} s."
         accepted(await post(other))
 
         async def taken() -> bool:

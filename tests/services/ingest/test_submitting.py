@@ -12,6 +12,7 @@ from services.ingest.reading import CONTENT
 from shared.events import now
 from shared.publication import Fact
 from shared.vocabulary import Kind
+from tests.media import files_for
 from tests.samples import TRANSPORT, submission
 from tests.services.ingest.conftest import EDUCATION, Heard, Running, accepted, problem, revision
 from tests.waiting import eventually
@@ -44,15 +45,18 @@ async def test_what_is_accepted_is_counted_once(ingest: Running) -> None:
 
     def counted(operation: str) -> float:
         return (
-            REGISTRY.get_sample_value("visnyk_accepted_total", {"kind": "video", "operation": operation}) or 0
+            REGISTRY.get_sample_value("visnyk_accepted_total", {"kind": "interview", "operation": operation})
+            or 0
         )
 
     before = [counted(operation) for operation in ("submit", "revise", "withdraw")]
     key = {"Idempotency-Key": "one"}
     for _ in range(2):
-        body = accepted(await ingest.client.post("/v1/publications", json=submission("video"), headers=key))
-    accepted(await ingest.revise(body["id"], 1, kind="video"))
-    problem(await ingest.revise(body["id"], 1, kind="video"), 412)
+        body = accepted(
+            await ingest.client.post("/v1/publications", json=submission("interview"), headers=key)
+        )
+    accepted(await ingest.revise(body["id"], 1, kind="interview"))
+    problem(await ingest.revise(body["id"], 1, kind="interview"), 412)
     accepted(await ingest.withdraw(body["id"]))
     after = [counted(operation) for operation in ("submit", "revise", "withdraw")]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1]
@@ -60,7 +64,7 @@ async def test_what_is_accepted_is_counted_once(ingest: Running) -> None:
 
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_every_kind_comes_to_the_bus_whole(ingest: Running, heard: Heard, kind: Kind) -> None:
-    handed_in = submission(kind)
+    handed_in = submission(kind, media=await files_for(kind, ingest.client))
     body = accepted(await ingest.client.post("/v1/publications", json=handed_in))
     await heard_of(heard, body["id"], ("released", 1))
     event = await heard.latest(body["id"])
