@@ -30,6 +30,7 @@ MADE_WITHIN = timedelta(days=1)
 VIDEO_LISTING = timedelta(minutes=15)
 """Added to the delay of listings for videos, whose posts are listed only when they are processed."""
 _NO_PAGE = "Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї."
+_CHECK_BOTH = "Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN."
 _UNLIKE = "Світлини й відео опублікованого допису Facebook замінити не дає: вони лишилися попередні."
 _PROCESSED = "Facebook обробляє відео: допис з’явиться за кілька хвилин."
 
@@ -52,7 +53,8 @@ class Remote(BaseModel):
     """The id that is changed and deleted: a post's, or a video's."""
     video: bool = False
     media: tuple[str, ...] = ()
-    at: datetime
+    at: datetime | None = None
+    """When it was about to be sent; unknown where a person told what is there."""
 
 
 class FacebookChannel(Channel):
@@ -88,7 +90,7 @@ class FacebookChannel(Channel):
         try:
             await self._graph.get(self._section.page_id, {"fields": "id,name,link"}, READS)
         except Gone as error:
-            raise Halted(_NO_PAGE, remedy="Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN.") from error
+            raise Halted(_NO_PAGE, remedy=_CHECK_BOTH) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -136,8 +138,7 @@ class FacebookChannel(Channel):
             video=draft.video is not None,
             sent_at=now(),
         )
-        await self._records.begin(publication.id, record)
-        made = await self._post(publication, edge, form, call)
+        made = await self._post(publication, edge, form, record, call)
         await self._records.change(publication.id, post=made.id)
         return self._posted(record, made.id, made.permalink_url, video=record.video)
 
@@ -175,7 +176,8 @@ class FacebookChannel(Channel):
             try:
                 await self._graph.delete(remote.post, REMOVES)
             except Gone as error:
-                listed = await self._timeline.since(remote.at - CLOCKS_APART, remote.at + MADE_WITHIN)
+                at = remote.at or publication.released_at or publication.submitted_at
+                listed = await self._timeline.since(at - CLOCKS_APART, at + MADE_WITHIN)
                 if any(remote.post in (post.id, post.video) for post in listed):
                     raise Later("Facebook не знаходить допису, але ще показує його.") from error
         await self._records.forget(publication.id)
@@ -201,9 +203,16 @@ class FacebookChannel(Channel):
         await self._records.forget(publication.id)
         return None
 
-    async def _post(self, publication: Publication, edge: str, form: dict[str, str], call: Call) -> Made:
+    async def _post(
+        self, publication: Publication, edge: str, form: dict[str, str], record: Record, call: Call
+    ) -> Made:
+        async def about_to_be_sent() -> None:
+            await self._records.begin(publication.id, record.model_copy(update={"sent_at": now()}))
+
         try:
-            answer = await self._graph.post(f"{self._section.page_id}/{edge}", form, POSTS)
+            answer = await self._graph.post(
+                f"{self._section.page_id}/{edge}", form, POSTS, before=about_to_be_sent
+            )
             return Made.model_validate(answer)
         except Unconfirmed as error:
             doubt = {"doubted_at": now(), "duplicate": isinstance(error, Duplicate)}
@@ -211,7 +220,7 @@ class FacebookChannel(Channel):
             raise
         except Gone as error:
             await self._records.forget(publication.id)
-            raise Halted(_NO_PAGE, remedy="Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN.") from error
+            raise Halted(_NO_PAGE, remedy=_CHECK_BOTH) from error
         except WrongParameter as error:
             await self._records.forget(publication.id)
             kept = self._photos if edge == "feed" else self._uploader

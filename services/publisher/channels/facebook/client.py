@@ -8,7 +8,7 @@ Every call may raise `Later`, `Away`, `Halted`, `Permanent` and `Gone`, those th
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -23,10 +23,12 @@ from shared.bus import Later
 
 PATIENCE = 5.0
 """Seconds that a call waits by itself; for longer ones its publication makes room for others."""
+CONNECTS = 10.0
 STORES = 300.0
 """Seconds that Facebook may take to answer once it has a whole file."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _OBJECT = TypeAdapter(dict[str, Any])
+Before = Callable[[], Awaitable[None]]
 Answer = dict[str, Any]
 """Parsed by whoever asked, into a model of its own."""
 
@@ -36,7 +38,8 @@ class Graph:
 
     def __init__(self, section: FacebookSection) -> None:
         self._section = section
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(section.timeout), follow_redirects=False)
+        self._whole = httpx.Timeout(section.timeout, connect=min(CONNECTS, section.timeout / 2))
+        self._http = httpx.AsyncClient(timeout=self._whole, follow_redirects=False)
         self._limiter: AsyncLimiter | None = None
         self._slowed_until = 0.0
         self._barred_until = 0.0
@@ -50,11 +53,17 @@ class Graph:
         return await self._call("GET", path, aim, params=params)
 
     async def post(
-        self, path: str, form: Mapping[str, str], aim: Aim, *, picture: tuple[str, bytes] | None = None
+        self,
+        path: str,
+        form: Mapping[str, str],
+        aim: Aim,
+        *,
+        picture: tuple[str, bytes] | None = None,
+        before: Before | None = None,
     ) -> Answer:
-        """Change something; `picture` is a JPEG with its name."""
+        """Change something; `picture` is a JPEG with its name. `before` is awaited once nothing else is."""
         files = None if picture is None else {"source": (*picture, "image/jpeg")}
-        return await self._call("POST", path, aim, form=form, files=files)
+        return await self._call("POST", path, aim, form=form, files=files, before=before)
 
     async def delete(self, path: str, aim: Aim) -> Answer:
         """Take down."""
@@ -106,24 +115,28 @@ class Graph:
         scheme: str = "Bearer",
         token: SecretStr | None = None,
         patience: httpx.Timeout | None = None,
+        before: Before | None = None,
     ) -> Answer:
         await self._pace(aim)
+        if before is not None:
+            await before()
         token = token or self._section.page_token
         authorization = {"Authorization": f"{scheme} {token.get_secret_value()}"}
         try:
-            answer = await self._http.request(
-                method,
-                f"{self._section.api_url}/{self._section.api_version}/{path}",
-                params={**(params or {}), **self._proof(token)},
-                data=form,
-                files=files,
-                content=content,
-                headers={**(headers or {}), **authorization},
-                timeout=patience or self._http.timeout,
-            )
+            async with asyncio.timeout(None if patience else self._section.timeout):
+                answer = await self._http.request(
+                    method,
+                    f"{self._section.api_url}/{self._section.api_version}/{path}",
+                    params={**(params or {}), **self._proof(token)},
+                    data=form,
+                    files=files,
+                    content=content,
+                    headers={**(headers or {}), **authorization},
+                    timeout=patience or self._whole,
+                )
         except _NOT_SENT as error:
             raise Away("До Facebook не дістатися.") from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, TimeoutError) as error:
             if aim.shows:
                 raise Unconfirmed("Зв’язок із Facebook обірвався після надсилання.") from error
             raise Away("Зв’язок із Facebook обірвався.") from error

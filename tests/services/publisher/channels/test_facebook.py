@@ -480,6 +480,18 @@ async def test_calls_carry_a_proof_where_there_is_a_secret_and_no_token_in_addre
     assert APP_SECRET not in everything
 
 
+async def test_what_a_person_says_is_there_can_be_corrected_and_withdrawn(page: Page) -> None:
+    of = publication()
+    await page.publish(of)
+    (id,) = page.platform.posts
+    told = Posted(remote={"post": id})
+    await page.update(corrected(of, title="Нова назва"), told)
+    assert page.texts()[0].startswith("Нова назва")
+    for _ in range(2):
+        await page.withdraw(withdrawn(of), told)
+    assert page.texts() == []
+
+
 async def test_the_record_of_a_post_is_forgotten_with_it(page: Page, mongo: Mongo) -> None:
     of = publication()
     before = now()
