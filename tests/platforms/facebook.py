@@ -93,6 +93,8 @@ class KeptVideo(BaseModel):
     size: int
     sha256: str
     post: str
+    failed: bool = False
+    """Facebook could not process it."""
 
 
 class _Kept(BaseModel):
@@ -188,7 +190,7 @@ class FacebookPlatform:
         self.app_secret: str | None = None
         """Set: calls have to carry a proof."""
         self.processes_videos = True
-        """False: videos' posts aren't listed yet."""
+        """False: videos stay in processing, and their posts aren't listed."""
         self.most_listed = 100
         """Posts in one answer, whatever is asked for."""
         self.cut_after: int | None = None
@@ -215,7 +217,11 @@ class FacebookPlatform:
         return self._kept.videos
 
     def shown(self) -> Sequence[Shown]:
-        return [self._shown(post) for post in self.posts.values()]
+        return [
+            self._shown(post)
+            for post in self.posts.values()
+            if post.video is None or self._status(self.videos[post.video]) == "ready"
+        ]
 
     def clear(self) -> None:
         self._kept = _Kept()
@@ -322,6 +328,8 @@ class FacebookPlatform:
             whole = {"id": PAGE_ID, "name": "Луцька міська рада", "link": f"{HOME}/{PAGE_ID}"}
             return web.json_response({name: whole[name] for name in wanted if name in whole})
         self._needs("pages_read_engagement")
+        if id in self.videos:
+            return web.json_response(self._video(self.videos[id]))
         if id not in self.posts:
             raise UNKNOWN_OBJECT
         return web.json_response(self._listed(self.posts[id]))
@@ -340,7 +348,7 @@ class FacebookPlatform:
             for post in reversed(self.posts.values())
             if since <= post.created <= until
             and post.created + self.lag <= time.time()
-            and (post.video is None or self.processes_videos)
+            and (post.video is None or self._status(self.videos[post.video]) == "ready")
         ]
         answer: dict[str, Any] = {"data": [self._listed(post) for post in posts[start : start + limit]]}
         if answer["data"]:
@@ -417,7 +425,7 @@ class FacebookPlatform:
                 sha256=upload.digest.hexdigest(),
                 post=post.id,
             )
-            return _asked({"id": id, "permalink_url": f"/{PAGE_ID}/videos/{id}/"}, form)
+            return _asked({"id": id, "permalink_url": _video_path(id)}, form)
 
         return await self._changed(request, effect)
 
@@ -551,12 +559,23 @@ class FacebookPlatform:
             listed["attachments"] = {"data": [{"media_type": "album", "target": {"id": post.id}}]}
         return listed
 
+    def _status(self, video: KeptVideo) -> str:
+        return "error" if video.failed else "ready" if self.processes_videos else "processing"
+
+    def _video(self, video: KeptVideo) -> dict[str, Any]:
+        status = {"video_status": self._status(video)}
+        return {"id": video.id, "permalink_url": _video_path(video.id), "status": status}
+
     def _permalink(self, post: KeptPost) -> str:
         return f"{HOME}/{post.id.replace('_', '/posts/')}"
 
     def _id(self) -> str:
         self._kept.made += 1
         return str(7_000_000 + self._kept.made)
+
+
+def _video_path(id: str) -> str:
+    return f"/{PAGE_ID}/videos/{id}/"
 
 
 def _check_message(message: str) -> None:

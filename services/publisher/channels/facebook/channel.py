@@ -1,15 +1,17 @@
 """Facebook as a channel."""
 
+import asyncio
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from services.publisher.channels.facebook.client import Graph
 from services.publisher.channels.facebook.message import Draft, alike, draft_of, names, problems_of, same
 from services.publisher.channels.facebook.photos import Photos
+from services.publisher.channels.facebook.processing import Watch
 from services.publisher.channels.facebook.records import Record, Records
 from services.publisher.channels.facebook.refusals import Aim, Duplicate, Gone, WrongParameter
+from services.publisher.channels.facebook.remote import Remote, posted_of
 from services.publisher.channels.facebook.settings import FacebookSection
 from services.publisher.channels.facebook.timeline import Post, Timeline
 from services.publisher.channels.facebook.upload import Uploader
@@ -22,7 +24,6 @@ from shared.publication import Publication
 READS = Aim(permission="pages_read_engagement")
 POSTS = Aim(permission="pages_manage_posts", shows=True)
 REMOVES = Aim(permission="pages_manage_posts", shows=True, urgent=True)
-HOME = "https://www.facebook.com/"
 CLOCKS_APART = timedelta(minutes=10)
 """How far Facebook's clock and ours may differ when posts since an hour are asked for."""
 MADE_WITHIN = timedelta(days=1)
@@ -32,7 +33,6 @@ VIDEO_LISTING = timedelta(minutes=15)
 _NO_PAGE = "Сторінки з номером FACEBOOK_PAGE_ID немає, або маркер не від неї."
 _CHECK_BOTH = "Перевірте FACEBOOK_PAGE_ID і FACEBOOK_PAGE_TOKEN."
 _UNLIKE = "Світлини й відео опублікованого допису Facebook замінити не дає: вони лишилися попередні."
-_PROCESSED = "Facebook обробляє відео: допис з’явиться за кілька хвилин."
 
 
 class Made(BaseModel):
@@ -42,19 +42,6 @@ class Made(BaseModel):
 
     id: str
     permalink_url: str | None = None
-
-
-class Remote(BaseModel):
-    """`Posted.remote` of this channel."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    post: str
-    """The id that is changed and deleted: a post's, or a video's."""
-    video: bool = False
-    media: tuple[str, ...] = ()
-    at: datetime | None = None
-    """When it was about to be sent; unknown where a person told what is there."""
 
 
 class FacebookChannel(Channel):
@@ -84,16 +71,24 @@ class FacebookChannel(Channel):
             else None
         )
 
+        self.watch = Watch(self._graph, self._records, surroundings, self.name, section.look_every)
+        self._watching: asyncio.Task[None] | None = None
+
     async def prepare(self) -> None:
-        """See that the page is there and the token is good for it."""
+        """See that the page is there and the token good for it; begin to follow videos."""
         await self._records.prepare()
         try:
             await self._graph.get(self._section.page_id, {"fields": "id,name,link"}, READS)
         except Gone as error:
             raise Halted(_NO_PAGE, remedy=_CHECK_BOTH) from error
+        if self._watching is None and self._uploader is not None:
+            self._watching = asyncio.create_task(self.watch.run())
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Stop following videos, and close the connections."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._graph.close()
 
     def takes(self, publication: Publication) -> str | None:  # noqa: ARG002  # a page takes whatever has a title
@@ -139,8 +134,9 @@ class FacebookChannel(Channel):
             sent_at=now(),
         )
         made = await self._post(publication, edge, form, record, call)
-        await self._records.change(publication.id, post=made.id)
-        return self._posted(record, made.id, made.permalink_url, video=record.video)
+        look_at = now() + timedelta(seconds=self._section.look_every) if record.video else None
+        await self._records.change(publication.id, post=made.id, look_at=look_at)
+        return posted_of(record, made.id, made.permalink_url, video=record.video, awaiting=record.video)
 
     async def update(
         self,
@@ -188,13 +184,16 @@ class FacebookChannel(Channel):
         record = await self._records.get(publication.id)
         if record is None:
             return None
+        known = await self._known(record)
+        if known is not None:
+            return known
         listed = await self._timeline.since(record.sent_at - CLOCKS_APART)
         free = await self._nobody_elses(publication, listed)
         post = _the_one(record, free)
         if post is not None:
             id = post.video if record.video and post.video is not None else post.id
             await self._records.change(publication.id, post=id)
-            return self._posted(record, id, post.permalink_url, video=id == post.video)
+            return posted_of(record, id, post.permalink_url, video=id == post.video)
         wait = (self._listed_by(record) - now()).total_seconds()
         if wait > 0:
             raise Later("Перевіряємо, чи з’явився допис у Facebook.", after=wait, counted=False)
@@ -231,6 +230,17 @@ class FacebookChannel(Channel):
             await self._records.forget(publication.id)
             raise
 
+    async def _known(self, record: Record) -> Posted | None:
+        """The post whose id Facebook told, though the ledger hasn't heard of it, if it is still there."""
+        if record.post is None:
+            return None
+        try:
+            answer = await self._graph.get(record.post, {"fields": "id,permalink_url"}, READS)
+        except Gone:
+            return None
+        made = Made.model_validate(answer)
+        return posted_of(record, made.id, made.permalink_url, video=record.video, awaiting=record.video)
+
     async def _nobody_elses(self, publication: Publication, listed: list[Post]) -> list[Post]:
         ids = [id for post in listed for id in (post.id, post.video) if id is not None]
         taken = await self._records.others(publication.id, ids)
@@ -247,19 +257,9 @@ class FacebookChannel(Channel):
             publication, address, longest=self._section.length, uploads=self._uploader is not None
         )
 
-    def _posted(self, record: Record, id: str, permalink: str | None, *, video: bool) -> Posted:
-        remote = Remote(post=id, video=video, media=record.media, at=record.sent_at)
-        kept: dict[str, JsonValue] = remote.model_dump(mode="json")
-        return Posted(
-            remote=kept, url=urljoin(HOME, permalink or id), note=_PROCESSED if record.video else None
-        )
-
 
 def _the_one(record: Record, posts: list[Post]) -> Post | None:
     """The post that was made of it; where it has no address of its own, the one with the very same text."""
-    for post in posts:
-        if record.post is not None and record.post in (post.id, post.video):
-            return post
     for post in posts:
         if record.address is not None and names(post.message, record.address):
             return post

@@ -4,10 +4,11 @@ Collection `facebook_posts`, `_id` is the publication's. The ledger's memory of 
 is asked outside any call.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from pymongo import ReturnDocument
 
 from shared.mongo import Database, store_failures
 
@@ -30,6 +31,8 @@ class Record(BaseModel):
     """Facebook said that it has this post."""
     post: str | None = None
     """The post's or the video's id, once it is known."""
+    look_at: datetime | None = None
+    """When to look whether the video is processed; None where nothing is awaited."""
 
 
 class Records:
@@ -39,9 +42,10 @@ class Records:
         self._posts = database["facebook_posts"]
 
     async def prepare(self) -> None:
-        """Make the index that `whose` reads."""
+        """Make the indexes that `others` and `due` read."""
         with store_failures():
             await self._posts.create_index("post", sparse=True)
+            await self._posts.create_index("look_at", sparse=True)
 
     async def get(self, id: UUID) -> Record | None:
         """The document; None where nothing was ever sent."""
@@ -63,6 +67,16 @@ class Records:
         """Nothing is there."""
         with store_failures():
             await self._posts.delete_one({"_id": id})
+
+    async def due(self, at: datetime, pause: timedelta) -> tuple[UUID, Record] | None:
+        """Take a video that should be looked at; no other process does for `pause`."""
+        with store_failures():
+            document = await self._posts.find_one_and_update(
+                {"look_at": {"$lte": at}},
+                {"$set": {"look_at": at + pause}},
+                return_document=ReturnDocument.AFTER,
+            )
+        return None if document is None else (UUID(str(document["_id"])), Record.model_validate(document))
 
     async def others(self, id: UUID, posts: list[str]) -> set[str]:
         """Those of these posts that are other publications'."""

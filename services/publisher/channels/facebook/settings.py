@@ -52,6 +52,12 @@ class FacebookSection(BaseSettings):
         le=900,
         description="Seconds after which an upload makes room for other publications, and goes on later.",
     )
+    look_every: float = Field(
+        default=30,
+        validation_alias="FACEBOOK_LOOK_EVERY",
+        gt=0,
+        description="Seconds until the first look at a video being processed; later ones come more rarely.",
+    )
 
     @field_validator("api_url")
     @classmethod

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from io import BytesIO
 from uuid import UUID
@@ -46,6 +46,7 @@ class Around:
     media: MediaStore
     given: FacebookSection
     on_site: bool = True
+    settled: list[tuple[UUID, Settlement]] = field(default_factory=list)
 
     def section(self, model: type[SectionT]) -> SectionT:
         given: BaseSettings = self.given
@@ -59,7 +60,8 @@ class Around:
         return Posted(url=f"{SITE}/{publication_id}/") if channel == "site" and self.on_site else None
 
     async def settle(self, channel: str, publication_id: UUID, settlement: Settlement) -> None:
-        raise AssertionError((channel, publication_id, settlement))
+        assert channel == "facebook"
+        self.settled.append((publication_id, settlement))
 
     async def mail(self, message: EmailMessage) -> None:
         raise AssertionError(message)

@@ -234,6 +234,15 @@ async def test_without_an_address_the_very_text_tells_and_never_anothers_post(pa
     assert await found(page, again) is None, "the other publication's post is known to be its own"
 
 
+async def test_a_post_whose_number_is_known_is_found_though_it_is_not_listed(page: Page) -> None:
+    page.platform.processes_videos = False
+    page.platform.lag = 3600
+    for of in (publication(), publication("video", media=[await page.video(1000)])):
+        posted = await page.publish(of)
+        assert await page.channel.find(of) == posted
+    assert LIST not in page.platform.calls
+
+
 async def test_a_post_that_looks_alike_is_left_to_a_person(page: Page) -> None:
     of = await doubted(page, Fault.SERVER_ERROR_AFTER)
     (post,) = page.platform.posts.values()
@@ -351,6 +360,45 @@ async def test_a_video_in_doubt_is_not_given_up_while_it_is_processed(page: Page
     assert posted.remote["post"] in page.platform.videos
     await page.withdraw(withdrawn(of), posted)
     assert page.texts() == []
+
+
+async def test_a_video_is_settled_once_it_is_processed(page: Page) -> None:
+    page.platform.processes_videos = False
+    of = publication("video", media=[await page.video(1000)])
+    posted = await page.publish(of)
+    assert posted.awaiting is not None
+    assert (await page.update(corrected(of), posted)).awaiting == posted.awaiting
+
+    async def asked() -> bool:
+        return page.platform.calls.count(f"GET /{posted.remote['post']}") >= 2
+
+    await eventually(asked)
+    assert page.around.settled == []
+    page.platform.processes_videos = True
+
+    async def settled() -> bool:
+        return bool(page.around.settled)
+
+    await eventually(settled)
+    ((id, settlement),) = page.around.settled
+    assert id == of.id
+    assert settlement.posted == posted.model_copy(update={"awaiting": None})
+
+
+async def test_a_video_that_facebook_could_not_process_is_said_to_be_missing(page: Page) -> None:
+    page.platform.processes_videos = False
+    of = publication("video", media=[await page.video(1000)])
+    await page.publish(of)
+    next(iter(page.platform.videos.values())).failed = True
+
+    async def settled() -> bool:
+        return bool(page.around.settled)
+
+    await eventually(settled)
+    ((_, settlement),) = page.around.settled
+    assert settlement.posted is None
+    assert settlement.reason is not None
+    assert "не зміг обробити" in settlement.reason
 
 
 async def test_without_an_app_a_video_is_a_link_and_the_preview_says_so(open_page: Open) -> None:

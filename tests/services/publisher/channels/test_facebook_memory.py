@@ -99,6 +99,7 @@ async def publisher(
         "FACEBOOK_PAGE_TOKEN": PAGE_TOKEN,
         "FACEBOOK_APP_ID": APP_ID,
         "FACEBOOK_API_URL": world.url,
+        "FACEBOOK_LOOK_EVERY": "1",
     }
     log = (folder / f"publisher-{port}.log").open("wb")
     process = await asyncio.create_subprocess_exec(

@@ -22,6 +22,7 @@ def section_for(url: str, **fields: object) -> FacebookSection:
         "calls_per_minute": 10_000,
         "timeout": 1.0,
         "listing_delay": 0.2,
+        "look_every": 0.1,
     }
     return FacebookSection.model_validate(given | fields)
 
