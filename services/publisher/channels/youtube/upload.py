@@ -25,6 +25,7 @@ from shared.publication import MediaFile
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try of a request that failed; then the whole call fails."""
 _RESUME = 308
+_NOT_A_VIDEO_YET = "YouTube отримав усе відео, але ще не підтвердив цього."
 
 
 class SessionGone(Exception):
@@ -55,15 +56,11 @@ class Uploader:
         arrived: int | None = None
         failures, all_sent, sent_any = 0, False, False
         while True:
+            if arrived is not None:
+                sent_any = True
+                all_sent = all_sent or arrived + self._section.chunk >= file.size
             try:
-                if arrived is None:
-                    state = await self.ask(session, file.size)
-                else:
-                    if arrived + self._section.chunk >= file.size:
-                        await before_last()
-                        all_sent = True
-                    sent_any = True
-                    state = await self._send(session, file, arrived)
+                state = await self._next(session, file, arrived, before_last)
             except _Interrupted as trouble:
                 if failures == len(_PAUSES):
                     raise (Unconfirmed if all_sent else Away)(str(trouble)) from trouble
@@ -76,24 +73,44 @@ class Uploader:
             if arrived is not None and state > arrived:
                 failures = 0
             arrived = state
-            if sent_any and loop.time() >= until:
+            if sent_any and arrived < file.size and loop.time() >= until:
                 percent = 100 * arrived // file.size
                 raise Later(f"Відео завантажується на YouTube: передано {percent} %.", counted=False)
+
+    async def _next(
+        self, session: str, file: MediaFile, arrived: int | None, before_last: Callable[[], Awaitable[None]]
+    ) -> Video | int:
+        if arrived is None:
+            return await self.ask(session, file.size)
+        if arrived >= file.size:
+            raise _Interrupted(_NOT_A_VIDEO_YET)
+        if arrived + self._section.chunk >= file.size:
+            await before_last()
+        return await self._send(session, file, arrived)
 
     async def ask(self, session: str, size: int) -> Video | int:
         """The video if it is all there, else how many bytes are. Raises `SessionGone`."""
         return await self._put(session, f"bytes */{size}", 0, None)
 
     async def outcome(self, session: str, size: int) -> Video | None:
-        """What became of a session: the video; None where it isn't whole. Raises `SessionGone`, `Away`."""
+        """What became of a session: the video; None where it isn't whole.
+
+        Raises `SessionGone`, `Away`, and `Unconfirmed` where it is whole, and no video yet.
+        """
+        trouble: Away | Unconfirmed = Unconfirmed(_NOT_A_VIDEO_YET)
         for pause in _PAUSES:
             try:
                 state = await self.ask(session, size)
-            except _Interrupted:
-                await asyncio.sleep(pause)
+            except _Interrupted as interrupted:
+                trouble = Away(str(interrupted))
             else:
-                return state if isinstance(state, Video) else None
-        raise Away("YouTube не відповідає, що сталося із завантаженням.")
+                if isinstance(state, Video):
+                    return state
+                if state < size:
+                    return None
+                trouble = Unconfirmed(_NOT_A_VIDEO_YET)
+            await asyncio.sleep(pause)
+        raise trouble
 
     async def _send(self, session: str, file: MediaFile, start: int) -> Video | int:
         end = min(start + self._section.chunk, file.size)

@@ -130,6 +130,14 @@ async def test_an_upload_goes_on_after_a_server_error_in_the_middle(account: Acc
     assert account.platform.bytes_taken == first.media[0].size, "what arrived before the error counts"
 
 
+async def test_an_upload_that_is_whole_is_waited_for(account: Account) -> None:
+    account.platform.hesitates = 2
+    first = await account.video()
+    await account.publish(first)
+    assert account.platform.bytes_taken == 1000, "no byte twice"
+    assert len(account.platform.videos) == 1
+
+
 async def test_an_upload_goes_on_with_a_new_access_token(account: Account) -> None:
     first = await account.video()
     await account.publish(first)
@@ -209,6 +217,17 @@ async def test_a_withdrawal_that_overtakes_an_upload_leaves_nothing_up(
         await account.withdraw(withdrawn(each), None)
     assert platform.shown() == []
     assert (await account.record(half)).session is None
+
+
+async def test_a_withdrawal_waits_for_the_video_that_a_whole_upload_becomes(account: Account) -> None:
+    first = await account.video()
+    account.platform.hesitates = 1_000
+    with pytest.raises(Unconfirmed):
+        await account.publish(first)
+    account.platform.hesitates = 2
+    await account.withdraw(withdrawn(first), None)
+    (video,) = account.platform.videos.values()
+    assert video.status["privacyStatus"] == "private"
 
 
 async def test_another_file_is_another_video_and_the_former_one_is_hidden(account: Account) -> None:
