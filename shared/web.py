@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from shared.mongo import StoreUnavailable
 from shared.telemetry import logger
@@ -140,9 +141,23 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)
-    return Problem(
-        http.status_code, f"http-{http.status_code}", str(http.detail), headers=dict(http.headers or {})
-    ).response(request.url.path)
+    headers = dict(http.headers or {})
+    if http.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return Problem(http.status_code, f"http-{http.status_code}", str(http.detail), headers=headers).response(
+        request.url.path
+    )
+
+
+def _methods(request: Request) -> list[str]:
+    """All that may be asked of this address; the router itself names those of the first route there only."""
+    app = cast("FastAPI", request.app)
+    found = [
+        route.methods or ()
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    return sorted({method for methods in found for method in methods})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

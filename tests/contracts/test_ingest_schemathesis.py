@@ -10,12 +10,15 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from services.ingest.app import build
 from services.ingest.settings import IngestSettings
 from shared.mongo import Mongo
 from tests.city import City
 from tests.samples import submission
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 EXAMPLES = 1_000 if os.environ.get("SOAK") else 60
 CONFIG = SchemathesisConfig.from_dict(
@@ -24,7 +27,11 @@ CONFIG = SchemathesisConfig.from_dict(
         # What the document can't say: control characters, hours that don't fit together.
         "checks": {
             "positive_data_acceptance": {"enabled": False},
-            "missing_required_header": {"expected-statuses": [401, 428]},
+            # 412 is tus's answer to another version of itself; some headers are looked at before others.
+            "missing_required_header": {"expected-statuses": [400, 401, 404, 412, 415, 428]},
+            "negative_data_rejection": {
+                "expected-statuses": [400, 401, 404, 405, 409, 410, 412, 413, 415, 422, 428]
+            },
         },
     }
 )
@@ -63,7 +70,13 @@ def city(tmp_path_factory: pytest.TempPathFactory, amqp_url: str, mongo_url: str
 @schema.parametrize()
 @made_up
 def test_whatever_is_asked_the_answer_is_as_documented(case: schemathesis.Case[Any], city: City) -> None:
-    case.call_and_validate(base_url=city.url("ingest"), headers={"Authorization": f"Bearer {city.key}"})
+    # In a form all is text: null is the word "null".
+    form = case.operation.path == "/v1/media"
+    case.call_and_validate(
+        base_url=city.url("ingest"),
+        headers={"Authorization": f"Bearer {city.key}"},
+        excluded_checks=[negative_data_rejection] if form else [],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +90,7 @@ def handed_in(city: City) -> str:
     return str(answer.json()["id"])
 
 
-@schema.include(path_regex="{id}").parametrize()
+@schema.include(path_regex="publications/{id}").parametrize()
 @made_up
 def test_and_so_it_is_of_a_publication_that_exists(
     case: schemathesis.Case[Any], city: City, handed_in: str

@@ -63,7 +63,7 @@ def routes(desk: MediaDesk, admission: Admission) -> APIRouter:
     async def hand_in(request: Request) -> JSONResponse:
         return await desk.hand_in(request, await admission.department(request))
 
-    @router.get("/{id}", summary="What is known of a file", openapi_extra=SECURITY, responses=FOUND)
+    @router.get("/{id:uuid}", summary="What is known of a file", openapi_extra=SECURITY, responses=FOUND)
     async def describe(request: Request, id: UUID) -> JSONResponse:
         return await desk.describe(await admission.department(request), id)
 

@@ -226,7 +226,12 @@ Handler = Callable[[Department], Awaitable[Response]]
 
 def routes(desk: TusDesk, admission: Admission) -> APIRouter:
     """The routes. All but OPTIONS ask first who calls."""
-    router = APIRouter(prefix="/v1/media/uploads", tags=["resumable uploads"], responses=TUS_ANSWERS)
+    router = APIRouter(
+        prefix="/v1/media/uploads",
+        tags=["resumable uploads"],
+        responses=TUS_ANSWERS,
+        default_response_class=Response,
+    )
 
     async def admitted(request: Request, handle: Handler, *, protocol: bool = True) -> Response:
         try:
