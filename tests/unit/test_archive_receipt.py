@@ -121,7 +121,8 @@ def test_a_target_named_twice_is_one() -> None:
 
 def test_trouble_is_a_failure_a_doubt_or_a_refused_mail() -> None:
     assert troubled(report("site", Outcome.FAILED))
-    assert troubled(report("site", Outcome.UNCONFIRMED))
+    assert troubled(report("site", Outcome.UNCONFIRMED, in_doubt=True))
+    assert not troubled(report("newspaper", Outcome.UNCONFIRMED)), "an editor answers in days"
     assert troubled(report("mail", recipients=3, failed=1))
     assert not troubled(report("mail", recipients=3, failed=0))
     assert not troubled(report("site", Outcome.RETRYING))

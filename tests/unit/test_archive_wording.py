@@ -57,7 +57,7 @@ def test_silent_targets_have_a_card_too() -> None:
         ({"site": Outcome.PUBLISHED, "mail": Outcome.SKIPPED}, Tone.GOOD, "Усе зроблено"),
         ({"site": Outcome.FAILED, "mail": Outcome.PUBLISHED}, Tone.BAD, "подивіться на позначене нижче."),
         ({"site": Outcome.FAILED}, Tone.BAD, "Решта ще триває."),
-        ({"site": Outcome.UNCONFIRMED, "mail": Outcome.PUBLISHED}, Tone.BAD, "Не все вдалося"),
+        ({"site": Outcome.UNCONFIRMED, "mail": Outcome.PUBLISHED}, Tone.BUSY, "Ще не все завершено."),
     ],
 )
 def test_the_headline_says_whether_anybody_has_to_act(
