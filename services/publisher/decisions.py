@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from services.publisher.channels.interface import Posted
+from services.publisher.channels.interface import Posted, Settlement
 from shared.events import Outcome
 from shared.publication import Fact, rank_of
 
@@ -214,6 +214,16 @@ def outcome_of(entry: Entry, step: Step, left: Posted | None) -> tuple[Outcome, 
             return Outcome.REMOVED, step.reason or note
         return Outcome.SKIPPED, step.reason or WITHDRAWN_FIRST
     return (Outcome.UPDATED if entry.shown else Outcome.PUBLISHED), note
+
+
+def settled_outcome(settlement: Settlement) -> tuple[Outcome, str | None]:
+    """What the receipt is told of a settlement; one that goes on awaiting (another hour) leaves it open."""
+    posted = settlement.posted
+    if posted is None:
+        return Outcome.SKIPPED, settlement.reason
+    if posted.awaiting is not None:
+        return Outcome.UNCONFIRMED, posted.awaiting
+    return Outcome.PUBLISHED, settlement.reason
 
 
 def looked_up(entry: Entry, found: Posted | None) -> Entry:

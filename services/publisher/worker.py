@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.publisher.channels.interface import Channel, Settlement
-from services.publisher.decisions import LOWEST_RANK, Order
+from services.publisher.decisions import LOWEST_RANK, Order, settled_outcome
 from services.publisher.ledger import Ledger
 from services.publisher.reports import Failures, delivery_of
 from services.publisher.turn import Turn, waited_for
@@ -158,8 +158,8 @@ class Worker:
             before = decode(entry.delivery)
             if not isinstance(before, DeliveryReported):
                 return
-            outcome = Outcome.PUBLISHED if settlement.posted is not None else Outcome.SKIPPED
-            after = delivery_of(before.data, outcome, settlement.posted, settlement.reason)
+            outcome, reason = settled_outcome(settlement)
+            after = delivery_of(before.data, outcome, settlement.posted, reason)
             settled = entry.model_copy(
                 update={
                     "posted": settlement.posted,

@@ -1,0 +1,22 @@
+"""Radio: the rundowns of its programmes, the stations' mail, and what was aired."""
+
+from pydantic_settings import BaseSettings
+
+from services.publisher.channels.interface import Surroundings
+from services.publisher.channels.rundown.channel import RundownChannel
+from services.publisher.channels.rundown.commands import commands_of
+from services.publisher.channels.rundown.terms import Terms, read_as
+
+
+class RadioSection(Terms, BaseSettings):
+    """RADIO_* in the environment."""
+
+    model_config = read_as("RADIO")
+
+
+commands = commands_of("radio")
+
+
+def open_channel(surroundings: Surroundings) -> RundownChannel:
+    """Broadcasts with medium `radio`."""
+    return RundownChannel("radio", "radio", surroundings, surroundings.section(RadioSection))
