@@ -30,8 +30,7 @@ def section_for(url: str, **fields: object) -> FacebookSection:
 class Stand(ChannelStand):
     """One page."""
 
-    # A server error says nothing about the effect: met as a doubt, in test_facebook.py.
-    faults: ClassVar[frozenset[Fault]] = frozenset(Fault) - {Fault.SERVER_ERROR}
+    faults: ClassVar[frozenset[Fault]] = frozenset(Fault)
 
     async def open(self) -> Sequence[BaseSettings]:
         self.platform = FacebookPlatform()
