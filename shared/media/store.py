@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from bson import ObjectId
-from gridfs.errors import CorruptGridFile, FileExists, NoFile
+from bson import Binary, ObjectId
+from gridfs.errors import CorruptGridFile, NoFile
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.bus import Later
 from shared.mongo import Mongo, StoreUnavailable, store_failures
@@ -24,8 +24,8 @@ CHUNK = 1024 * 1024
 _CHUNKS_ASKED_FOR = 2
 STILL_WRITING = timedelta(minutes=30)
 """After which a write that said nothing of itself is taken for dead."""
-_SAYS_EVERY = 64
-"""Chunks between two words of a writer; the driver sends up to 48 of them at once."""
+_AT_ONCE = 4
+"""Chunks that are sent together."""
 
 
 class MediaMissing(Later):
@@ -90,25 +90,43 @@ class MediaStore:
         id = ObjectId()
         with store_failures():
             await self._writing.insert_one({"_id": id, "key": key, "at": datetime.now(UTC)})
-            file = self._bucket.open_upload_stream_with_id(id, key)
             try:
-                number = 0
-                async for block in blocks:
-                    await file.write(block)
-                    number += 1
-                    if number % _SAYS_EVERY == 0:
-                        await self._still_writing(id)
+                length = await self._write_chunks(id, blocks)
                 await self._still_writing(id)
-                await file.close()
-            except FileExists:
+                # GridFS's own order: the file's document last, so that nobody reads half of it.
+                await self._files.insert_one(
+                    {
+                        "_id": id,
+                        "filename": key,
+                        "length": length,
+                        "chunkSize": CHUNK,
+                        "uploadDate": datetime.now(UTC),
+                    }
+                )
+            except DuplicateKeyError:
                 # Another writer of the same content was faster; the unique index on the name tells.
-                await file.abort()
+                await self._chunks.delete_many({"files_id": id})
             except BaseException:
                 # Where even this fails, the sweep finds it.
                 with suppress(PyMongoError):
-                    await file.abort()
+                    await self._chunks.delete_many({"files_id": id})
                 raise
             await self._writing.delete_one({"_id": id})
+
+    async def _write_chunks(self, id: ObjectId, blocks: AsyncIterator[bytes]) -> int:
+        """Write the chunks; return how many bytes they are.
+
+        Not by the driver's GridFS writer: that holds 48 MB before it sends anything, several times over.
+        """
+        number = length = 0
+        async for group in _grouped(blocks):
+            await self._still_writing(id)
+            await self._chunks.insert_many(
+                [{"files_id": id, "n": number + n, "data": Binary(chunk)} for n, chunk in enumerate(group)]
+            )
+            number += len(group)
+            length += sum(len(chunk) for chunk in group)
+        return length
 
     async def _still_writing(self, id: ObjectId) -> None:
         alive = {"_id": id, "dead": {"$exists": False}}
@@ -151,10 +169,29 @@ class MediaStore:
         return swept
 
     async def prepare(self) -> None:
-        """Make the index that keeps a key from being stored twice."""
+        """Make the indexes: the one that keeps a key from being stored twice, and GridFS's own."""
         with store_failures():
             await self._files.create_index("filename", unique=True)
+            await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
 
     def close(self) -> None:
         """Close the connections."""
         self.mongo.close()
+
+
+async def _grouped(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """The same bytes in chunks, all but the last of `CHUNK`, a few at a time."""
+    group: list[bytes] = []
+    left = bytearray()
+    async for block in blocks:
+        left += block
+        while len(left) >= CHUNK:
+            group.append(bytes(left[:CHUNK]))
+            del left[:CHUNK]
+            if len(group) == _AT_ONCE:
+                yield group
+                group = []
+    if left:
+        group.append(bytes(left))
+    if group:
+        yield group
