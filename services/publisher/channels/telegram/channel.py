@@ -117,8 +117,7 @@ class TelegramChannel(Channel):
         """
         record = await self._records.get(publication.id)
         if record is not None:
-            certain = tuple(part for part in record.parts if part.state is not State.SENDING or part.ids)
-            record = record.model_copy(update={"parts": certain})
+            record = _certain(record)
         for _ in range(2):
             chat = await self._chat()
             if record is None or not record.parts:
@@ -156,6 +155,9 @@ class TelegramChannel(Channel):
         """Delete all messages; those too old for that are emptied, and say that it was withdrawn."""
         chat = await self._chat()
         record = await self._record(publication, posted, chat)
+        if posted is None:
+            # Nothing is in doubt any more: a person has said that it isn't there.
+            record = _certain(record)
         head = record.head
         if head is not None and head.state is State.SENDING and not head.ids:
             raise Permanent(_BY_HAND)
@@ -265,6 +267,12 @@ class TelegramChannel(Channel):
             await self._records.moved(str(known.id), moved.to)
         self._known = None
         await self._look_up_chat()
+
+
+def _certain(record: Record) -> Record:
+    """Without what was in doubt, and has turned out not to be there."""
+    kept = tuple(part for part in record.parts if part.state is not State.SENDING or part.ids)
+    return record.model_copy(update={"parts": kept})
 
 
 def _remote(record: Record) -> dict[str, JsonValue]:

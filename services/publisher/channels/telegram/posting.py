@@ -258,9 +258,10 @@ class Posting:
         await self._keep_part(index, part)
 
     async def _put_media(self, id: int, media: Media, caption: Rendered, upload: Upload | None) -> None:
-        media.caption, media.caption_entities = caption.text or None, list(caption.entities) or None
+        told = {"caption": caption.text or None, "caption_entities": list(caption.entities) or None}
         uploads = () if upload is None else (upload,)
-        method = EditMessageMedia(chat_id=self.record.chat, message_id=id, media=media)
+        shown = media.model_copy(update=told)
+        method = EditMessageMedia(chat_id=self.record.chat, message_id=id, media=shown)
         try:
             await self._client.call(method, uploads=uploads)
         except NotModified:
