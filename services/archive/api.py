@@ -15,7 +15,12 @@ from services.archive.settings import ArchiveSettings
 from services.archive.views import Detail, Listing, RawEvent, RawEvents
 from shared.web import Problem
 
-_HEADERS = {"Cache-Control": "no-cache", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "X-Robots-Tag": "noindex",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Authorization",
+}
 
 
 def _problem(meaning: str) -> dict[str, Any]:
@@ -72,19 +77,20 @@ api = APIRouter(prefix="/v1/publications", tags=["publications"])
 
 @api.get("", response_model=Listing, responses={401: _KEY_NEEDED, 422: _MALFORMED, 503: _AWAY})
 async def publications(
-    reading: ReadingPart, query: Annotated[ListQuery, Query()], operator: Operator
+    request: Request, reading: ReadingPart, query: Annotated[ListQuery, Query()], operator: Operator
 ) -> Response:
     """Publications, the latest first: those released, and those withdrawn after they were.
 
     With the operator's key also what is not public yet, and what never came to be.
     """
+    _only_known(request)
     if query.unreleased and not operator:
         raise _key_needed("What is not public yet is listed with the operator's key only.")
     try:
         page = await reading.page(query, operator=operator)
     except BadCursor as error:
         message = "after must be the next of a page of the same list"
-        errors = [{"field": "query.after", "message": message}]
+        errors = [{"field": "after", "message": message}]
         raise Problem(422, "invalid-request", message, more={"errors": errors}) from error
     return Response(page.model_dump_json(), media_type="application/json", headers=_HEADERS)
 
@@ -95,13 +101,16 @@ async def publications(
     responses={304: {"description": "Unchanged."}, 404: _UNKNOWN, 422: _MALFORMED, 503: _AWAY},
 )
 async def publication(
-    reading: ReadingPart, id: UUID, if_none_match: Annotated[str | None, Header()] = None
+    reading: ReadingPart, id: UUID, operator: Operator, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
-    """The publication, its revisions, and its receipt. Whoever has the id may read it."""
+    """The publication, its revisions, and its receipt. Whoever has the id may read it.
+
+    Of what was withdrawn only the operator's key shows more than the title, the reason and the receipt.
+    """
     record = await reading.record(id)
     if record is None:
         raise _unknown(id)
-    body = reading.detail(record).model_dump_json().encode()
+    body = reading.detail(record, operator=operator).model_dump_json().encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**_HEADERS, "ETag": etag}
     if if_none_match is not None and _names(if_none_match, etag):
@@ -123,6 +132,16 @@ async def events(reading: ReadingPart, id: UUID, operator: Operator) -> Response
         raise _unknown(id)
     items = [RawEvent(received_at=one.received_at, event=json.loads(one.body)) for one in stored]
     return Response(RawEvents(items=items).model_dump_json(), media_type="application/json", headers=_HEADERS)
+
+
+def _only_known(request: Request) -> None:
+    """A filter with a slip in its name would otherwise be a list of everything. Raises `Problem`."""
+    known = ListQuery.names()
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
+    if unknown:
+        message = f"not known; these are: {', '.join(known)}"
+        errors = [{"field": name, "message": message} for name in unknown]
+        raise Problem(422, "invalid-request", "There is no such filter; see errors.", more={"errors": errors})
 
 
 def _unknown(publication_id: UUID) -> Problem:

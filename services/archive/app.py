@@ -11,7 +11,9 @@ from services.archive.pages import pages
 from services.archive.reading import Reading
 from services.archive.recording import Recorder
 from services.archive.settings import ArchiveSettings
+from services.archive.settling import settling
 from services.archive.store import Store
+from services.archive.words import base_forms
 from shared.bus import Bus
 from shared.mongo import Mongo, StoreUnavailable
 from shared.telemetry import logger
@@ -53,7 +55,11 @@ class Archive:
     async def _prepare(self) -> None:
         while True:
             try:
+                # The dictionary is read before the first event needs it, off the loop.
+                await asyncio.to_thread(base_forms, "слово")
                 await self.store.prepare()
+                if found := await self.store.find_words():
+                    _log.info("publications made findable", publications=found)
             except StoreUnavailable as error:
                 _log.warning("the indexes wait for the database", reason=str(error))
                 await asyncio.sleep(INDEXES_AGAIN)
@@ -93,4 +99,5 @@ def build(settings: ArchiveSettings) -> FastAPI:
     app.state.settings = settings
     app.include_router(api)
     app.include_router(pages)
+    app.include_router(settling)
     return app

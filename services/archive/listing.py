@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from services.archive.precedence import UNRELEASED, State, milliseconds
+from services.archive.words import base_forms
 from shared.mongo import Document
 from shared.vocabulary import Kind, Section, Topic
 
@@ -53,6 +54,12 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Words that all stand in the title, the lead or the body, in whatever form. "
+        "Finds only what is released and stands.",
+    )
     kind: list[Kind] = Field(default_factory=list, max_length=50, description="Any of these.")
     section: Section | None = None
     department: str | None = Field(default=None, max_length=63, description="The department's id.")
@@ -81,6 +88,11 @@ class ListQuery(BaseModel):
                 kept[name] = filled
         return kept
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """What may stand in the address."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
     @property
     def unreleased(self) -> bool:
         """Whether it asks for what is not public yet."""
@@ -107,6 +119,9 @@ def conditions(query: ListQuery, *, operator: bool) -> Document:
     ):
         if value is not None:
             found[name] = str(value)
+    if query.q is not None:
+        # None of its words is a word: `$all` of nothing finds nothing.
+        found["words"] = {"$all": base_forms(query.q)}
     listed: Document = {}
     if query.since is not None:
         listed["$gte"] = f"{milliseconds(query.since):015d}:"

@@ -17,6 +17,7 @@ from services.archive import wording
 from services.archive.api import ReadingPart
 from services.archive.listing import BadCursor, ListQuery
 from services.archive.precedence import UNRELEASED
+from services.archive.reading import Reading
 from services.archive.settings import ArchiveSettings
 from shared.events import now
 from shared.mongo import StoreUnavailable
@@ -26,10 +27,12 @@ from shared.web import RETRY_AFTER
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "static" / "archive.css").read_bytes()
 STYLE_ADDRESS = f"/static/archive.{hashlib.sha256(_STYLE).hexdigest()[:12]}.css"
+_SCRIPT = (_HERE / "static" / "again.js").read_bytes()
+SCRIPT_ADDRESS = f"/static/again.{hashlib.sha256(_SCRIPT).hexdigest()[:12]}.js"
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
@@ -37,6 +40,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
+_LASTING = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 FRESH = timedelta(days=1)
 """An id made this lately may belong to a publication that is still on its way to the record."""
 
@@ -49,6 +53,7 @@ _environment = Environment(
 )
 _environment.globals.update(
     style=STYLE_ADDRESS,
+    script=SCRIPT_ADDRESS,
     kinds=KIND_NAMES,
     sections=SECTION_NAMES,
     topics=TOPIC_NAMES,
@@ -64,6 +69,7 @@ _environment.filters.update(
     day=wording.day,
     web=wording.web_address,
     prose=wording.prose,
+    kind_of=wording.kind_of,
 )
 
 pages = APIRouter(include_in_schema=False)
@@ -72,8 +78,13 @@ pages = APIRouter(include_in_schema=False)
 @pages.get(STYLE_ADDRESS)
 async def style() -> Response:
     """The one style sheet; its address changes with its content."""
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(_STYLE, media_type="text/css", headers=headers)
+    return Response(_STYLE, media_type="text/css", headers=_LASTING)
+
+
+@pages.get(SCRIPT_ADDRESS)
+async def script() -> Response:
+    """The one script: it loads a receipt again that is still to change."""
+    return Response(_SCRIPT, media_type="text/javascript", headers=_LASTING)
 
 
 @pages.get("/receipts/{id}")
@@ -81,9 +92,23 @@ async def receipt(request: Request, reading: ReadingPart, id: str) -> Response:
     """What became of a publication, for the clerk who handed it in."""
     try:
         publication_id = UUID(id)
-        record = await reading.record(publication_id)
     except ValueError:
         return _sorry(request, HTTPStatus.NOT_FOUND)
+    return await receipt_page(request, reading, publication_id)
+
+
+async def receipt_page(
+    request: Request,
+    reading: Reading,
+    publication_id: UUID,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    mistake: object = None,
+) -> Response:
+    """The receipt's page; `mistake` says why a form on it was not carried out."""
+    settings: ArchiveSettings = request.app.state.settings
+    try:
+        record = await reading.record(publication_id)
     except StoreUnavailable:
         return _sorry(request, HTTPStatus.SERVICE_UNAVAILABLE)
     at = now()
@@ -92,6 +117,10 @@ async def receipt(request: Request, reading: ReadingPart, id: str) -> Response:
     return _page(
         request,
         "receipt.html",
+        status=status,
+        can_settle=bool(settings.operator_key.get_secret_value()),
+        mistake=mistake,
+        settled=request.query_params.get("settled"),
         record=record,
         publication=record.publication,
         content=record.publication.content,
@@ -101,7 +130,7 @@ async def receipt(request: Request, reading: ReadingPart, id: str) -> Response:
         revisions=record.revisions(),
         at=at,
         again=wording.look_again(record, at),
-        calm=request.query_params.get("refresh") == "0",
+        calm=request.query_params.get("refresh") == "0" or mistake is not None,
     )
 
 
@@ -137,7 +166,7 @@ async def latest(request: Request, reading: ReadingPart) -> Response:
 
 
 _REPEATED = ("kind", "topic")
-_ASKED = ("kind", "section", "department", "topic", "state", "from", "to", "limit", "after")
+_ASKED = ("q", "kind", "section", "department", "topic", "state", "from", "to", "limit", "after")
 
 
 def _asked(request: Request) -> dict[str, list[str]]:

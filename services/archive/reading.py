@@ -35,12 +35,13 @@ class Reading:
         """The events themselves, in the order they were made."""
         return await self._store.events_of(publication_id)
 
-    def detail(self, record: Record) -> Detail:
+    def detail(self, record: Record, *, operator: bool) -> Detail:
         """The record as programs get it."""
+        shown = operator or record.state is not State.WITHDRAWN
         return Detail.model_validate(
-            members(dumped(record.publication), record.state)
+            members(dumped(record.publication), record.state, shown=shown)
             | {
-                "revisions": record.revisions(),
+                "revisions": [of if shown else of.emptied() for of in record.revisions()],
                 "receipt": record.receipt(self.receipt_page(record.publication.id)),
             }
         )
@@ -50,7 +51,10 @@ class Reading:
         documents = await self._store.listed(conditions(query, operator=operator), query.limit + 1)
         shown = documents[: query.limit]
         reports = await self._store.reports_of([cast("UUID", document["_id"]) for document in shown])
-        items = [self._summary(document, reports[cast("UUID", document["_id"])]) for document in shown]
+        items = [
+            self._summary(document, reports[cast("UUID", document["_id"])], operator=operator)
+            for document in shown
+        ]
         more = len(documents) > query.limit
         return Listing(items=items, next=cursor_after(str(shown[-1]["listed"]), query) if more else None)
 
@@ -59,7 +63,7 @@ class Reading:
         found = await self._store.departments()
         return dict(sorted(found.items(), key=lambda item: item[1].casefold()))
 
-    def _summary(self, document: Document, reports: Mapping[str, Delivery]) -> Summary:
+    def _summary(self, document: Document, reports: Mapping[str, Delivery], *, operator: bool) -> Summary:
         publication = cast("Mapping[str, object]", document["publication"])
         state = State(str(document["state"]))
         latest = receipt.Latest(
@@ -70,7 +74,8 @@ class Reading:
             page=self.receipt_page(cast("UUID", document["_id"])),
         )
         return Summary.model_validate(
-            members(publication, state) | {"url": address_of(reports), "receipt": completeness}
+            members(publication, state, shown=operator or state is not State.WITHDRAWN)
+            | {"url": address_of(reports), "receipt": completeness}
         )
 
 

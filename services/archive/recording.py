@@ -5,10 +5,12 @@ from datetime import datetime
 from services.archive.store import Received, Store
 from shared.bus import ARCHIVE_RECORD, Consumption
 from shared.events import DeliveryReported, now
-from shared.telemetry import END_TO_END
+from shared.telemetry import END_TO_END, logger
 
 PREFETCH = 300
 """Messages that may share a write: it bounds the memory they take, and fills groups under load."""
+
+_log = logger(__name__)
 
 
 class Recorder:
@@ -26,6 +28,7 @@ class Recorder:
         at = now()
         if await self._store.add(received, at):
             observe(received, at)
+            _log.info("event recorded", **received.log_context())
 
 
 def observe(received: Received, at: datetime) -> None:

@@ -4,6 +4,7 @@
 by) and `receipts` (the report that stands, one a target) follow from it and can be computed again.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +17,20 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateOne
 
-from services.archive.precedence import is_public, place_in_list, place_of_fact, place_of_report, state_of
+from services.archive.precedence import (
+    State,
+    is_public,
+    place_in_list,
+    place_of_fact,
+    place_of_report,
+    state_of,
+)
 from services.archive.views import dumped
+from services.archive.words import base_forms
 from shared.bus import Permanent
 from shared.events import Delivery, DeliveryReported, PublicationEvent, Unreadable, decode
 from shared.mongo import Database, Document, GroupedWrites, WriteRefused, store_failures
+from shared.publication import Publication
 from shared.telemetry import logger
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -86,8 +96,15 @@ def publication_document(event: PublicationEvent) -> Document:
         "department": publication.department.id,
         "topics": [topic.value for topic in publication.content.topics],
         "listed": place_in_list(publication),
+        "words": words_of(publication) if state is State.RELEASED else [],
         "publication": dumped(publication),
     }
+
+
+def words_of(publication: Publication) -> list[str]:
+    """What a search finds it by."""
+    content = publication.content
+    return base_forms(f"{content.title}\n{content.lead}\n{content.body}")
 
 
 def receipt_document(event: DeliveryReported) -> Document:
@@ -136,6 +153,9 @@ class Store:
         with store_failures():
             await self.events.create_indexes([IndexModel([("subject", ASCENDING), ("_id", ASCENDING)])])
             await self.publications.create_indexes(lists)
+            await self.publications.create_indexes(
+                [IndexModel([("words", ASCENDING), ("listed", DESCENDING)])]
+            )
             await self.receipts.create_indexes([IndexModel([("publication", ASCENDING)])])
 
     async def add(self, received: Received, at: datetime) -> bool:
@@ -168,7 +188,7 @@ class Store:
     async def listed(self, conditions: Document, limit: int) -> list[Document]:
         """Publications' documents without their bodies, the latest first."""
         with store_failures():
-            cursor = self.publications.find(conditions, {"publication.content.body": 0})
+            cursor = self.publications.find(conditions, {"publication.content.body": 0, "words": 0})
             return await cursor.sort("listed", DESCENDING).limit(limit).to_list(None)
 
     async def reports_of(self, publication_ids: Sequence[UUID]) -> dict[UUID, dict[str, Delivery]]:
@@ -182,6 +202,20 @@ class Store:
             report = Delivery.model_validate(document["report"], extra="ignore")
             reports[report.publication_id][report.target] = report
         return reports
+
+    async def find_words(self) -> int:
+        """Make findable what an earlier version recorded; return how many publications that were."""
+        found = 0
+        with store_failures():
+            async for document in self.publications.find({"words": {"$exists": False}}):
+                publication = Publication.model_validate(document["publication"], extra="ignore")
+                released = document["state"] == State.RELEASED
+                words = await asyncio.to_thread(words_of, publication) if released else []
+                await self.publications.update_one(
+                    {"_id": document["_id"], "place": document["place"]}, {"$set": {"words": words}}
+                )
+                found += 1
+        return found
 
     async def departments(self) -> dict[str, str]:
         """Departments that have something in public, by id, with the name they had last."""

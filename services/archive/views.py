@@ -19,6 +19,7 @@ from shared.publication import (
     EventDetails,
     Fact,
     Guest,
+    MediaFile,
     Publication,
     Withdrawal,
 )
@@ -50,6 +51,7 @@ class Entry(View):
         default=None, exclude_if=_none, description="Why, in Ukrainian, where it isn't plain success."
     )
     attempt: int | None = Field(default=None, exclude_if=_none, description="The attempt that ended so.")
+    in_doubt: bool = Field(default=False, description="A person has to look whether it is there.")
 
     @classmethod
     def of(cls, report: Delivery) -> Self:
@@ -93,9 +95,13 @@ class Revision(View):
     revision: int
     at: datetime
     title: str
-    lead: str
-    body: str
+    lead: str | None = Field(description="None of what was withdrawn.")
+    body: str | None = Field(description="None of what was withdrawn.")
     change: Change | None = Field(default=None, exclude_if=_none)
+
+    def emptied(self) -> Self:
+        """What is told of it after the withdrawal."""
+        return self.model_copy(update={"lead": None, "body": None})
 
 
 class _Publication(View):
@@ -104,7 +110,7 @@ class _Publication(View):
     revision: int
     state: State
     title: str
-    lead: str
+    lead: str | None = Field(description="None of what was withdrawn.")
     topics: list[Topic]
     covers: list[Body]
     urgency: Urgency
@@ -115,6 +121,7 @@ class _Publication(View):
     release_at: datetime | None = None
     embargo_until: datetime | None = None
     channels: list[str] | None = None
+    media: list[MediaFile] = Field(description="Its files, in the order to show them in.")
     event: EventDetails | None = Field(default=None, exclude_if=_none)
     act: Act | None = Field(default=None, exclude_if=_none)
     broadcast: BroadcastDetails | None = Field(default=None, exclude_if=_none)
@@ -130,7 +137,7 @@ class _Publication(View):
 class Detail(_Publication):
     """A publication: the latest revision, those before it, and the receipt."""
 
-    body: str = Field(description="CommonMark.")
+    body: str | None = Field(description="CommonMark; none of what was withdrawn.")
     revisions: list[Revision] = Field(description="Oldest first.")
     receipt: Receipt
 
@@ -162,12 +169,20 @@ class RawEvents(View):
     items: list[RawEvent]
 
 
-def members(publication: Mapping[str, object], state: State) -> dict[str, object]:
-    """A publication's members as answers have them; from a dump of it, with or without the body."""
+_CONTENT = ("lead", "body", "contact", "event", "act", "broadcast", "explains", "speaker")
+
+
+def members(publication: Mapping[str, object], state: State, *, shown: bool) -> dict[str, object]:
+    """A publication's members as answers have them; from a dump of it, with or without the body.
+
+    Without its content where it is not `shown`.
+    """
     content = publication["content"]
     if not isinstance(content, Mapping):
         raise TypeError("a publication's content is a mapping")
-    return {**content, **publication, "state": state}
+    hidden: dict[str, object] = {} if shown else {**dict.fromkeys(_CONTENT), "media": []}
+    # What was recorded before there were files has none.
+    return {**content, "media": [], **publication, "state": state, **hidden}
 
 
 def dumped(publication: Publication) -> dict[str, object]:

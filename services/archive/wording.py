@@ -17,7 +17,8 @@ from services.archive.precedence import State
 from services.archive.record import Record
 from services.archive.views import Happening
 from shared.events import Delivery, Outcome
-from shared.publication import Fact, Significance
+from shared.publication import Act, Fact, Significance
+from shared.vocabulary import KIND_NAMES, Kind
 
 LOCALE = "uk"
 
@@ -39,6 +40,8 @@ TARGET_NAMES = {
     "newspaper": "Газета",
     "television": "Телебачення",
     "radio": "Радіо",
+    "mastodon": "Mastodon",
+    "viber": "Viber",
 }
 _BY_MAIL = frozenset({"mail", "advance", "digest"})
 
@@ -75,6 +78,24 @@ _ADVICE = {
         "надішле публікацію ще раз."
     ),
 }
+
+
+_RESOLUTIONS = {
+    "city_council": "рішення міської ради",
+    "executive_committee": "рішення виконавчого комітету",
+    "mayor": "розпорядження міського голови",
+}
+
+
+def kind_of(kind: Kind, act: Act | None) -> str:
+    """A publication's kind; of an act what it is: not each is normative, and a draft is no act yet."""
+    if act is None:
+        return KIND_NAMES[kind]
+    if act.normative:
+        return "проєкт нормативно-правового акта" if act.draft else KIND_NAMES[kind]
+    name = _RESOLUTIONS[act.issuer]
+    # «рішення» has the same form in the genitive; «розпорядження» too.
+    return f"проєкт {name}" if act.draft else name
 
 
 class Tone(StrEnum):
@@ -166,6 +187,9 @@ class Card:
     letters: str | None = None
     reason: str | None = None
     advice: str | None = None
+    target: str = ""
+    in_doubt: bool = False
+    """Only a person who looks can tell whether it is there."""
 
 
 def letters(recipients: int | None, failed: int | None) -> str | None:
@@ -180,6 +204,8 @@ def card(report: Delivery, latest: receipt.Latest) -> Card:
     """What a report says; one about an earlier decision is told with its revision."""
     tone, outcome = _TONES[report.outcome], outcome_name(report.target, report.outcome)
     advice = _ADVICE.get(report.outcome)
+    if report.outcome is Outcome.UNCONFIRMED and not report.in_doubt:
+        tone, outcome, advice = Tone.BUSY, "Очікуємо на результат", None
     if tone is Tone.GOOD and report.failed:
         tone, outcome = Tone.BAD, "Надіслано не всім"
         advice = "Поштові сервери відхилили частину адрес. Список редакцій веде адміністратор."
@@ -193,6 +219,8 @@ def card(report: Delivery, latest: receipt.Latest) -> Card:
         letters=letters(report.recipients, report.failed),
         reason=report.reason,
         advice=advice,
+        target=report.target,
+        in_doubt=report.in_doubt,
     )
 
 
