@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from icalendar import Calendar
+from typer.testing import CliRunner
 
 from services.publisher.app import Publisher
+from services.publisher.channels import radio, television
 from services.publisher.channels.registry import UnknownChannel, open_channel
 from services.publisher.channels.rundown.agreements import Agreement
 from services.publisher.channels.rundown.channel import RundownChannel
@@ -348,3 +351,51 @@ async def test_radio_and_other_kinds_are_not_televisions(studio: Studio) -> None
     preview = studio.channel.preview(broadcast(station="12 канал"))
     assert "Бюджет громади" in preview.pieces[0].text
     assert any("12 канал" in problem for problem in preview.problems)
+
+
+async def test_a_letter_whose_process_died_before_sending_is_sent_by_another(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands written, under a lease that ends."""
+    tries: list[str] = []
+
+    async def die(message: EmailMessage) -> None:
+        tries.append(str(message["Message-ID"]))
+        raise RuntimeError("killed")
+
+    alive = studio.publisher.mail
+    studio.channel.mailing._lease = timedelta(0)
+    monkeypatch.setattr(studio.publisher, "mail", die)
+    await studio.told(fact(broadcast()))
+
+    async def tried() -> bool:
+        return bool(tries)
+
+    await eventually(tried)
+    assert studio.server.taken == []
+    monkeypatch.setattr(studio.publisher, "mail", alive)
+    await mailed(studio, 1)
+    assert {mail.message_id for mail in studio.server.taken} == set(tries)
+
+
+def test_agreements_are_added_and_listed_by_command(
+    publisher_settings: PublisherSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGO_URL", publisher_settings.mongo_url.get_secret_value())
+    given = {
+        "station": STATION,
+        "series": "Відкрита влада. МІСТО",
+        "contract": "17/2026",
+        "since": "2026-01-01",
+        "until": "2026-12-31",
+        "number": "21",
+    }
+    options = [part for name, value in given.items() for part in (f"--{name}", value)]
+    for module in (television, radio):
+        for _ in range(2):
+            added = CliRunner().invoke(module.commands, ["agreements", "add", *options])
+            assert added.exit_code == 0, added.output
+        listed = CliRunner().invoke(module.commands, ["agreements", "list"])
+        assert listed.output.count("Вийшло 0 із 21") == 1
+    turned = [*options[:-4], "--until", "2025-01-01", "--number", "21"]
+    assert CliRunner().invoke(television.commands, ["agreements", "add", *turned]).exit_code == 1
