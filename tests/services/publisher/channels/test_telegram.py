@@ -10,6 +10,7 @@ import structlog
 from services.publisher.channels.interface import Away, Halted, Posted, Unconfirmed
 from services.publisher.channels.telegram import open_channel
 from shared.bus import Later, Permanent
+from shared.media import MediaMissing
 from shared.mongo import Mongo
 from shared.publication import Publication
 from shared.settings import SharedSettings
@@ -330,3 +331,39 @@ async def test_a_refusal_that_names_the_token_is_told_without_it(chat: TelegramC
         await chat.publish(chat.of())
     assert "strange" in str(told.value)
     assert TOKEN not in str(told.value)
+
+
+async def test_a_file_that_breaks_off_is_no_message_and_no_doubt(
+    chat: TelegramChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def chunks(key: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        del key, start
+        yield b"v" * 100_000
+        raise MediaMissing("Файл ще готується.")
+
+    first = chat.of(await chat.file(MediaForm.VIDEO, b"v" * 300_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(chat.around.media, "chunks", chunks)
+        with pytest.raises(MediaMissing):
+            await chat.publish(first)
+    assert chat.texts() == []
+    assert await chat.channel.find(first) is None
+    await chat.publish(first)
+    assert chat.platform.shown()[0].video
+
+
+async def test_a_rendition_that_is_not_made_yet_is_waited_for(chat: TelegramChat) -> None:
+    (photo,) = await chat.photos("а")
+    await chat.around.media.delete_all(photo.sha256)
+    with pytest.raises(MediaMissing):
+        await chat.publish(chat.of(photo))
+    assert chat.platform.calls == ["getChat"]
+
+
+async def test_a_continuation_that_is_refused_is_told_on_the_receipt(chat: TelegramChat) -> None:
+    act = await chat.file(MediaForm.DOCUMENT, b"%PDF")
+    chat.platform.failures.extend([None, Failure(400, "Bad Request: wrong file")])
+    posted = await chat.publish(chat.of(act))
+    assert posted.note is not None
+    assert "wrong file" in posted.note
+    assert len(chat.texts()) == 1
