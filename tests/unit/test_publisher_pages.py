@@ -24,7 +24,7 @@ URL = "https://rada.example"
 
 @pytest.fixture
 def design() -> Design:
-    return Design(SiteSection(name="Луцька міська рада"), URL)
+    return Design(SiteSection(name="Луцька міська рада"), URL, "https://archive.example")
 
 
 def page_of(of: Publication, slug: str = "novyna") -> Page:
@@ -193,7 +193,7 @@ def test_no_page_needs_a_script_or_another_server(design: Design) -> None:
 
 
 def feed(design: Design, *pages: Page) -> Feed:
-    items = [Item(page, design.url(page), design.feed_content(page)) for page in pages]
+    items = [Item(page, design.url(page), design.feed_content(page), URL) for page in pages]
     return Feed(title="Стрічка", site_name="Рада", site_url=URL, path="/operational/", items=items)
 
 

@@ -1,18 +1,25 @@
 """The site as a channel."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from services.publisher.channels.interface import Call, Channel, Posted, Surroundings
-from services.publisher.channels.site.addresses import Addresses
+from services.publisher.channels.site.addresses import Addresses, slug_of
+from services.publisher.channels.site.attachments import Attachments
 from services.publisher.channels.site.design import Design
 from services.publisher.channels.site.edition import Edition
 from services.publisher.channels.site.files import Folder
+from services.publisher.channels.site.markup import to_plain
 from services.publisher.channels.site.pages import Page, Pages
 from services.publisher.channels.site.settings import SiteSection
 from services.publisher.settings import PublisherSettings
+from shared.events import Delivery
+from shared.media import MediaStore
 from shared.mongo import Database, Mongo
 from shared.preview import Piece, Preview
 from shared.publication import Publication
+from shared.settings import SharedSettings
 from shared.telemetry import logger
 
 _REBUILD_AGAIN = 5.0
@@ -29,15 +36,29 @@ class SiteChannel(Channel):
     deadline = 60.0
     concurrency = 100
 
-    def __init__(self, database: Database, section: SiteSection, site_url: str) -> None:
+    heeds = ("youtube",)
+
+    def __init__(
+        self,
+        database: Database,
+        media: MediaStore,
+        section: SiteSection,
+        settings: SharedSettings,
+        posted: Callable[[UUID, str], Awaitable[Posted | None]],
+    ) -> None:
+        site_url = settings.site_url
         self._addresses = Addresses(database)
         self._pages = Pages(database)
         self._site_url = site_url
+        self._posted = posted
+        folder = Folder(section.root)
+        self._attachments = Attachments(database, folder, media)
         self._rebuilding: asyncio.Task[None] | None = None
         self.edition = Edition(
-            Folder(section.root),
+            folder,
             self._pages,
-            Design(section, site_url),
+            self._attachments,
+            Design(section, site_url, settings.archive_url),
             site_name=section.name,
             site_url=site_url,
         )
@@ -49,6 +70,7 @@ class SiteChannel(Channel):
         """
         await self._addresses.prepare()
         await self._pages.prepare()
+        await self._attachments.prepare()
         if await self.edition.outdated():
             await self.edition.begin()
             self._rebuilding = asyncio.create_task(self._rebuild())
@@ -76,10 +98,17 @@ class SiteChannel(Channel):
         return None
 
     def preview(self, publication: Publication) -> Preview:
-        """The page's text."""
+        """The page's text, and where it would stand unless the address is another's already."""
         content = publication.content
-        text = f"{content.title}\n\n{content.lead}\n\n{content.body}"
-        return Preview(channel=self.name, pieces=(Piece(text=text),))
+        text = f"{content.title}\n\n{content.lead}\n\n{to_plain(content.body)}"
+        address = f"{self._site_url}/publications/{slug_of(content.title)}/"
+        piece = Piece(
+            text=text,
+            images=tuple(photo.alt or "" for photo in publication.photos),
+            video=next((video.name or video.caption for video in publication.videos), None),
+            link=address,
+        )
+        return Preview(channel=self.name, pieces=(piece,), address=address)
 
     async def publish(self, publication: Publication, call: Call) -> Posted:  # noqa: ARG002
         """Give it an address for good, keep it, write its page and the lists."""
@@ -100,14 +129,29 @@ class SiteChannel(Channel):
             return None
         return await self._show(publication)
 
+    async def hear(self, delivery: Delivery) -> None:
+        """Show the video where YouTube has it now, and no longer where it is gone."""
+        url = await self._watched(delivery.publication_id)
+        if await self._pages.watch(delivery.publication_id, url):
+            await self.edition.include(delivery.publication_id)
+
+    async def _watched(self, id: UUID) -> str | None:
+        posted = await self._posted(id, "youtube")
+        return None if posted is None or posted.awaiting is not None else posted.url
+
     async def find(self, publication: Publication) -> Posted | None:
         """Never asked: every call may be repeated."""
         raise NotImplementedError(f"the site is repeatable, and was asked for {publication.id}")
 
     async def _show(self, publication: Publication) -> Posted:
+        # Before anything names the page: a file that isn't made yet holds it back.
+        await self._attachments.bring(publication)
         slug = await self._addresses.reserve(publication.id, publication.content.title)
         page = Page.of(publication, slug)
         await self._pages.put(page)
+        # Heard of before there was a page to show it on.
+        if url := await self._watched(publication.id):
+            await self._pages.watch(publication.id, url)
         await self.edition.include(publication.id)
         return Posted(remote={"slug": slug}, url=f"{self._site_url}{page.path}")
 
@@ -115,15 +159,26 @@ class SiteChannel(Channel):
 def open_channel(surroundings: Surroundings) -> SiteChannel:
     """The site as the settings describe it."""
     return SiteChannel(
-        surroundings.database, surroundings.section(SiteSection), surroundings.settings.site_url
+        surroundings.database,
+        surroundings.media,
+        surroundings.section(SiteSection),
+        surroundings.settings,
+        surroundings.posted,
     )
 
 
 async def rebuild_site(settings: PublisherSettings, section: SiteSection | None = None) -> tuple[int, int]:
     """Make the whole site anew from the database; return its pages and the files that had changed."""
-    mongo = Mongo(settings.mongo_url.get_secret_value(), "publisher")
+    url = settings.mongo_url.get_secret_value()
+    mongo, media = Mongo(url, "publisher"), MediaStore(url)
     try:
-        site = SiteChannel(mongo.database, section or SiteSection(), settings.site_url)
+        site = SiteChannel(mongo.database, media, section or SiteSection(), settings, _nowhere)
         return await site.edition.rebuild()
     finally:
         mongo.close()
+        media.close()
+
+
+async def _nowhere(publication: UUID, channel: str) -> Posted | None:
+    """A rebuild hears of nothing: the pages know where their videos are."""
+    raise AssertionError(f"{channel} was asked for {publication}")

@@ -8,16 +8,20 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.publisher.channels.site import dates
-from services.publisher.channels.site.markup import to_html
-from services.publisher.channels.site.metadata import json_ld
+from services.publisher.channels.site import attachments, dates
+from services.publisher.channels.site.attachments import og_image
+from services.publisher.channels.site.markup import absolute, to_html
+from services.publisher.channels.site.metadata import ISSUERS, json_ld
 from services.publisher.channels.site.pages import Listed, Page, Standing
 from services.publisher.channels.site.settings import SiteSection
+from shared.media import ImageFormat
 from shared.telemetry import logger
 from shared.vocabulary import BODY_NAMES, KIND_NAMES, SECTION_NAMES, TOPIC_NAMES, URGENCY_NAMES, Section
 
@@ -26,17 +30,16 @@ _KEPT = 500
 """Publications whose rendered text is kept for the feeds of the next edition."""
 _LONGEST_IN_FEED = 40_000
 """Letters of a body that a feed carries whole: it has fifty, and is fetched every few minutes."""
+_VERSION = 2
+"""Grows where the code changes what pages say; the templates speak for themselves."""
 _DESCRIPTION = 200
 """Letters of a page's description for search engines and previews."""
+
+_WATCH = re.compile(r"(?:[?&]v=|/embed/|/live/|youtu\.be/)([A-Za-z0-9_-]{6,20})")
 
 _log = logger(__name__)
 Rendered = TypeVar("Rendered", bound=str)
 
-ISSUERS = {
-    "city_council": "міська рада",
-    "executive_committee": "виконавчий комітет міської ради",
-    "mayor": "міський голова",
-}
 MEDIA = {"tv": "телебачення", "radio": "радіо", "online": "онлайн"}
 AIRING = {
     "planned": "заплановано",
@@ -57,7 +60,7 @@ class Related:
 class Design:
     """Renders pages. The same pages and settings always give the same bytes."""
 
-    def __init__(self, section: SiteSection, site_url: str) -> None:
+    def __init__(self, section: SiteSection, site_url: str, archive_url: str) -> None:
         self._site_url = site_url
         self._name = section.name
         self._bodies: OrderedDict[tuple[UUID, int], Markup] = OrderedDict()
@@ -68,7 +71,7 @@ class Design:
             f"assets/site.{_short(style)}.css": style,
             f"assets/icon.{_short(icon)}.svg": icon,
         }
-        self.stamp = _short(repr((sources, section.name, site_url)).encode())
+        self.stamp = _short(repr((_VERSION, sources, section.name, site_url, archive_url)).encode())
         """Changes with anything that all pages depend on."""
         style_path, icon_path = (f"/{path}" for path in self.assets)
         self._environment = _environment(
@@ -78,6 +81,8 @@ class Design:
                 "style": style_path,
                 "icon": icon_path,
                 "sections": SECTION_NAMES,
+                "archive_url": archive_url,
+                "archive_origin": _origin(archive_url),
             }
         )
 
@@ -91,9 +96,17 @@ class Design:
             content=page.publication.content,
             body=self.body(page),
             related=related,
+            embed=embed_url(page.watch),
+            og_image=og_image(page.publication),
             description=_shortened(page.lead),
             json_ld=Markup(  # noqa: S704  # escaped for a script element where it is made
-                json_ld(page, url=self.url(page), site_name=self._name, site_url=self._site_url)
+                json_ld(
+                    page,
+                    url=self.url(page),
+                    site_name=self._name,
+                    site_url=self._site_url,
+                    embed=embed_url(page.watch),
+                )
             ),
         )
 
@@ -123,6 +136,10 @@ class Design:
             path=f"/{section}/{month.replace('-', '/')}/",
         )
 
+    def search(self) -> bytes:
+        """A form that asks the archive."""
+        return self._render("search.html", path="/search/")
+
     def not_found(self) -> bytes:
         """What the web server shows for an address that doesn't exist."""
         return self._render("404.html", path=None)
@@ -140,7 +157,11 @@ class Design:
         return self._environment.get_template("feed_item.html").render(
             page=page,
             content=page.publication.content,
-            body=body if len(body) <= _LONGEST_IN_FEED else None,
+            body=(
+                Markup(absolute(body, self.url(page)))  # noqa: S704  # cleaned again where it is made
+                if len(body) <= _LONGEST_IN_FEED
+                else None
+            ),
         )
 
     def body(self, page: Page) -> Markup:
@@ -186,8 +207,14 @@ def _environment(values: dict[str, object]) -> Environment:
     )
     environment.globals.update(values)
     environment.globals.update(issuers=ISSUERS, media=MEDIA, airing=AIRING)
-    names: dict[str, Callable[..., str]] = {
-        "kind_name": lambda kind: _capital(KIND_NAMES[kind]),
+    names: dict[str, Callable[..., object]] = {
+        "kind_name": lambda page: _capital(page.heading or KIND_NAMES[page.kind]),
+        "srcset": attachments.srcset,
+        "picture": attachments.picture,
+        "poster_path": attachments.poster_path,
+        "document_path": attachments.document_path,
+        "document_type": lambda document: attachments.ending(document).upper(),
+        "size": size,
         "topic_name": TOPIC_NAMES.__getitem__,
         "body_name": BODY_NAMES.__getitem__,
         "urgency_name": lambda urgency: _capital(URGENCY_NAMES[urgency]),
@@ -201,8 +228,29 @@ def _environment(values: dict[str, object]) -> Environment:
         "shortened": _shortened,
     }
     environment.filters.update(names)
+    environment.globals["webp"] = ImageFormat.WEBP
+    environment.globals["jpeg"] = ImageFormat.JPEG
     environment.globals["span"] = dates.span
     return environment
+
+
+def size(count: int) -> str:
+    """Bytes as people say them: «340 кБ», «1,2 МБ»."""
+    kilobytes = max(count / 1_000, 1)
+    if kilobytes < 1_000:  # noqa: PLR2004  # a megabyte
+        return f"{kilobytes:.0f} кБ"
+    return f"{format_decimal(kilobytes / 1_000, format='0.#', locale='uk')} МБ"
+
+
+def embed_url(watch: str | None) -> str | None:
+    """YouTube's player that keeps no cookies of who doesn't play: https://support.google.com/youtube/answer/171780"""
+    found = _WATCH.search(watch or "")
+    return None if found is None else f"https://www.youtube-nocookie.com/embed/{found[1]}"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _capital(text: str) -> str:

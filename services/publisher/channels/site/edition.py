@@ -11,10 +11,14 @@ from typing import TypeVar
 from uuid import UUID
 
 from services.publisher.channels.site import sitemap
+from services.publisher.channels.site.attachments import Attachments
 from services.publisher.channels.site.design import Design, Related
 from services.publisher.channels.site.feeds import LIMIT, Feed, Item
 from services.publisher.channels.site.files import Folder
+from services.publisher.channels.site.invitations import NAME as INVITATION
+from services.publisher.channels.site.invitations import invitation
 from services.publisher.channels.site.pages import Listed, Page, Pages, Standing
+from shared.events import now
 from shared.mongo import StoreUnavailable
 from shared.vocabulary import SECTION_NAMES, Section
 
@@ -33,10 +37,18 @@ class Edition:
     """Makes editions, one at a time."""
 
     def __init__(
-        self, folder: Folder, pages: Pages, design: Design, *, site_name: str, site_url: str
+        self,
+        folder: Folder,
+        pages: Pages,
+        attachments: Attachments,
+        design: Design,
+        *,
+        site_name: str,
+        site_url: str,
     ) -> None:
         self._folder = folder
         self._pages = pages
+        self._attachments = attachments
         self._design = design
         self._site_name = site_name
         self._site_url = site_url
@@ -71,7 +83,9 @@ class Edition:
             await _to_its_end(self._folder.sweep)
             written = await self._write(self._design.assets)
             async for ids in self._pages.every():
-                written += await self._write_pages(await self._pages.whole(ids))
+                pages = await self._pages.whole(ids)
+                await self._pages.renew(pages)
+                written += await self._write_pages(pages)
                 break
             return written + await self._write(await self._lists(set()))
 
@@ -81,7 +95,9 @@ class Edition:
         # Some pages at a time: publishing goes on meanwhile, in this process and in others.
         async for ids in self._pages.every():
             async with self._folder.locked():
-                written += await self._write_pages(await self._pages.whole(ids))
+                whole = await self._pages.whole(ids)
+                await self._pages.renew(whole)
+                written += await self._write_pages(whole)
                 await self._pages.admit(ids)
             pages += len(ids)
             await asyncio.sleep(_WAY_FREE)
@@ -122,14 +138,28 @@ class Edition:
         around = {page.id: page for page in pages}
         around |= {page.id: page for page in await self._pages.bound_to(around)}
 
+        # A page's files are there before it, and gone after it.
+        for page in pages:
+            if page.standing is Standing.SHOWN:
+                await self._attachments.settle([page.publication])
+
         def write() -> int:
-            files = {
-                f"publications/{page.slug}/index.html": self._design.publication(page, _related(page, around))
-                for page in pages
-            }
+            files: dict[str, bytes] = {}
+            for page in pages:
+                folder = f"publications/{page.slug}"
+                files[f"{folder}/index.html"] = self._design.publication(page, _related(page, around))
+                entry = invitation(page, self._design.url(page), self._site_name)
+                if entry is not None:
+                    files[f"{folder}/{INVITATION}"] = entry
+                else:
+                    self._folder.remove(f"{folder}/{INVITATION}")
             return self._folder.write(files)
 
-        return await _to_its_end(write)
+        written = await _to_its_end(write)
+        await self._attachments.settle(
+            page.publication for page in pages if page.standing is Standing.WITHDRAWN
+        )
+        return written
 
     async def _lists(self, months: Iterable[str]) -> dict[str, bytes]:
         """Everything that lists pages: what names one of these months, and what has no month."""
@@ -145,6 +175,8 @@ class Edition:
         newest = {section: await pages.newest(section, NEWEST) for section in Section}
         feeds = {section: await self._items(section) for section in (None, *Section)}
         maps = await self._sitemaps(months, all_months)
+        lately = await self._pages.newest(None, sitemap.MOST_NEWS)
+        maps[sitemap.NEWS] = sitemap.news(self._site_url, self._site_name, lately, now())
 
         def render() -> dict[str, bytes]:
             design = self._design
@@ -159,7 +191,13 @@ class Edition:
             for of, items in feeds.items():
                 files |= self._feed(of, items).files()
             return (
-                files | maps | {"404.html": design.not_found(), "robots.txt": sitemap.robots(self._site_url)}
+                files
+                | maps
+                | {
+                    "search/index.html": design.search(),
+                    "404.html": design.not_found(),
+                    "robots.txt": sitemap.robots(self._site_url),
+                }
             )
 
         return await _to_its_end(render)
@@ -182,7 +220,10 @@ class Edition:
             site_name=self._site_name,
             site_url=self._site_url,
             path="/" if section is None else f"/{section}/",
-            items=[Item(page, self._design.url(page), self._design.feed_content(page)) for page in pages],
+            items=[
+                Item(page, self._design.url(page), self._design.feed_content(page), self._site_url)
+                for page in pages
+            ],
         )
 
     async def _sitemaps(

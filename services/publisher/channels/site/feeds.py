@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from feedgenerator import Atom1Feed, Rss201rev2Feed  # type: ignore[import-untyped]  # it has no types
+from feedgenerator import Atom1Feed, Enclosure, Rss201rev2Feed  # type: ignore[import-untyped]  # it has no types
 
+from services.publisher.channels.site.attachments import picture
 from services.publisher.channels.site.pages import Page, Standing
 from shared.vocabulary import KIND_NAMES, SECTION_NAMES
 
@@ -29,6 +30,7 @@ class Item:
     url: str
     content: str
     """Safe HTML."""
+    site_url: str
 
     @property
     def title(self) -> str:
@@ -44,6 +46,14 @@ class Item:
     @property
     def tags(self) -> list[str]:
         return [SECTION_NAMES[self.page.section], KIND_NAMES[self.page.kind]]
+
+    @property
+    def enclosure(self) -> Enclosure | None:
+        """The first photograph; its size isn't known without reading it, and 0 says so."""
+        publication = self.page.publication
+        if not publication.photos or publication.withdrawal is not None:
+            return None
+        return Enclosure(self.site_url + picture(publication.photos[0]).path, "0", "image/jpeg")
 
     @property
     def id(self) -> str:
@@ -97,11 +107,22 @@ class Feed:
                     "authors": [{"name": item.page.department}],
                     "tags": item.tags,
                     "language": item.page.language,
+                    **_pictured(item),
                 }
                 for item in self.items
             ],
         }
         return json.dumps(feed, ensure_ascii=False, indent=1).encode()
+
+
+def _pictured(item: Item) -> dict[str, object]:
+    enclosure = item.enclosure
+    if enclosure is None:
+        return {}
+    return {
+        "image": enclosure.url,
+        "attachments": [{"url": enclosure.url, "mime_type": enclosure.mime_type}],
+    }
 
 
 class _Atom(Atom1Feed):  # type: ignore[misc]  # the library has no types
@@ -143,6 +164,7 @@ def _xml(kind: type[_Atom] | type[_Rss], feed: Feed, name: str) -> bytes:
             unique_id_is_permalink=False,
             author_name=item.page.department,
             categories=item.tags,
+            enclosures=[item.enclosure] if item.enclosure else [],
         )
     text: str = made.writeString("utf-8")
     return text.encode()

@@ -4,9 +4,11 @@ import asyncio
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _LOCK = ".lock"
 _ASK_AGAIN = 0.01
@@ -49,6 +51,33 @@ class Folder:
                 _sync(folder)
         return len(changed)
 
+    async def write_stream(self, path: str, blocks: AsyncIterator[bytes]) -> None:
+        """Write a file of any size; it appears whole or not at all. What `blocks` raises passes through."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        file = await asyncio.to_thread(temporary.open, "xb")
+        try:
+            async for block in blocks:
+                await asyncio.to_thread(file.write, block)
+            await asyncio.to_thread(_flushed, file)
+            # The folder may have been removed meanwhile, with what nobody showed any more.
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            file.close()
+        await asyncio.to_thread(_sync, target.parent)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it; nothing where there is none."""
+        target = self.root / path
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
     def read(self, path: str) -> bytes | None:
         """A file's content, None if there is none."""
         try:
@@ -81,6 +110,11 @@ def _lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _flushed(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import urljoin
 
 import nh3
 from markdown_it import MarkdownIt
@@ -64,6 +65,39 @@ def to_text(text: str) -> str:
         elif token.type in ("fence", "code_block"):
             words.append(token.content + " ")
     return " ".join("".join(words).split())
+
+
+def to_plain(text: str) -> str:
+    """The words alone, a block on each line, items with a dash before them."""
+    lines: list[str] = []
+    items = 0
+    for token in _PARSER.parse(text):
+        items += (token.type == "list_item_open") - (token.type == "list_item_close")
+        if token.type == "inline":
+            shown = (
+                "\n" if child.type in ("softbreak", "hardbreak") else child.content
+                for child in token.children or ()
+            )
+            lines.append(f"{'— ' if items else ''}{''.join(shown)}")
+        elif token.type in ("fence", "code_block"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
+
+
+def absolute(html: str, base: str) -> str:
+    """The same safe HTML with every link whole, for readers that don't know the page's address."""
+
+    def whole(tag: str, attribute: str, value: str) -> str:
+        return urljoin(base, value) if (tag, attribute) == ("a", "href") else value
+
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        link_rel="noopener noreferrer",
+        attribute_filter=whole,
+    )
 
 
 def _renumber_headings(tokens: Sequence[Token], top: int) -> None:

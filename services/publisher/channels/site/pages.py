@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 
 from services.publisher.channels.site.dates import month_of
 from shared.mongo import Database, Document, GroupedWrites, store_failures
-from shared.publication import Broadcast, Content, Event, Explainer, Fact, Publication, rank_of
+from shared.publication import Broadcast, Content, Event, Explainer, Fact, Publication, RegulatoryAct, rank_of
 from shared.vocabulary import Kind, Language, Section, Urgency
 
 _NEWEST_FIRST = [("released_at", -1), ("_id", -1)]
@@ -56,6 +56,8 @@ class Listed(BaseModel):
     happens_in: str | None = None
     """The event's place, or the broadcast's station."""
     explains: UUID | None = None
+    heading: str | None = None
+    """The kind in words where the kind's own name would be wrong: a draft, an act that is not normative."""
 
     @property
     def path(self) -> str:
@@ -67,6 +69,8 @@ class Page(Listed):
     """A page whole."""
 
     publication: Publication
+    watch: str | None = None
+    """Where YouTube shows the video, or the broadcast."""
 
     @classmethod
     def of(cls, publication: Publication, slug: str) -> Self:
@@ -95,8 +99,24 @@ class Page(Listed):
             changed_at=max((publication.released_at, *changes)),
             **_happening(content),
             explains=content.explains if isinstance(content, Explainer) else None,
+            heading=_heading(content),
             publication=publication,
         )
+
+
+_RESOLUTIONS = {
+    "city_council": "рішення міської ради",
+    "executive_committee": "рішення виконавчого комітету",
+    "mayor": "розпорядження міського голови",
+}
+
+
+def _heading(content: Content) -> str | None:
+    if not isinstance(content, RegulatoryAct) or (content.act.normative and not content.act.draft):
+        return None
+    name = "нормативно-правового акта" if content.act.normative else _RESOLUTIONS[content.act.issuer]
+    # «рішення» and «розпорядження» are the same in the genitive.
+    return f"проєкт {name}" if content.act.draft else name
 
 
 class _Happening(TypedDict, total=False):
@@ -134,10 +154,20 @@ class Pages:
 
     async def put(self, page: Page) -> None:
         """Keep the page unless something newer stands; return when a majority has it."""
-        document = page.model_dump(exclude={"id", "publication"}, exclude_none=True)
-        document["publication"] = page.publication.model_dump_json()
-        change = {"$set": document, "$setOnInsert": {"listed": False}}
+        change = {"$set": _document(page), "$setOnInsert": {"listed": False}}
         await self._writes.put(UpdateOne({"_id": page.id, "rank": {"$lt": page.rank}}, change, upsert=True))
+
+    async def renew(self, pages: Collection[Page]) -> None:
+        """Derive again what lists need: an earlier version may have kept less."""
+        for page in pages:
+            anew = Page.of(page.publication, page.slug)
+            await self._writes.put(UpdateOne({"_id": page.id, "rank": page.rank}, {"$set": _document(anew)}))
+
+    async def watch(self, id: UUID, url: str | None) -> bool:
+        """Keep where its video is watched; whether there is such a page."""
+        change = {"$unset": {"watch": True}} if url is None else {"$set": {"watch": url}}
+        with store_failures():
+            return bool((await self._pages.update_one({"_id": id}, change)).matched_count)
 
     async def admit(self, ids: Collection[UUID]) -> None:
         """Let lists name these pages from now on: their files are there."""
@@ -210,6 +240,11 @@ class Pages:
                 {"listed": True, **query}, {"publication": False}, sort=order, limit=limit
             )
             return [_listed(document) for document in await found.to_list(None)]
+
+
+def _document(page: Page) -> Document:
+    kept = page.model_dump(exclude={"id", "publication", "watch"}, exclude_none=True)
+    return {"heading": None, **kept, "publication": page.publication.model_dump_json()}
 
 
 def _listed(document: Document) -> Listed:
