@@ -1,13 +1,14 @@
 """`python -m services.publisher`: serve (the default), and commands for operators."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
 
 from services.publisher.app import build
+from services.publisher.channels.registry import commands_of
 from services.publisher.channels.site import rebuild_site
 from services.publisher.controls import LOOK_EVERY, Control, Controls, State
 from services.publisher.settings import PublisherSettings
@@ -140,5 +141,14 @@ def _done(found: bool) -> None:
     typer.echo("sent to the channel again")
 
 
+def mount(names: Iterable[str]) -> None:
+    """Offer the commands of these channels, each below the channel's name."""
+    for name in names:
+        commands = commands_of(name)
+        if commands is not None:
+            app.add_typer(commands, name=name)
+
+
 if __name__ == "__main__":
+    mount(PublisherSettings().channels)
     app()

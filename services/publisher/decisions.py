@@ -68,6 +68,8 @@ class Entry(BaseModel):
     """What stands there."""
     shown: bool = False
     """Whether the last recorded outcome says that it is up."""
+    dropped: bool = False
+    """Whether it was settled as not shown: whoever said so may still think better of it."""
     delivery: bytes | None = None
     """The report of the recorded outcome, encoded: a redelivery sends this very event again."""
     call: OpenCall | None = None
@@ -265,4 +267,5 @@ def begun(entry: Entry, order: Order, step: Step, event: bytes) -> Entry:
 def recorded(entry: Entry, order: Order, step: Step | Skip | Remember, left: Posted | None) -> Entry:
     """The entry once an outcome stands."""
     shown = isinstance(step, Publish | Update)
-    return entry.model_copy(update={"rank": order.rank, "posted": left, "shown": shown, "call": None})
+    changes = {"rank": order.rank, "posted": left, "shown": shown, "dropped": False, "call": None}
+    return entry.model_copy(update=changes)

@@ -153,7 +153,7 @@ class Worker:
         """
         name = self._channel.name
         async with waited_for(self._ledger, name, publication_id) as (owner, entry):
-            if entry.delivery is None or not entry.shown:
+            if entry.delivery is None or not (entry.shown or entry.dropped):
                 return
             before = decode(entry.delivery)
             if not isinstance(before, DeliveryReported):
@@ -164,6 +164,7 @@ class Worker:
                 update={
                     "posted": settlement.posted,
                     "shown": settlement.posted is not None,
+                    "dropped": settlement.posted is None,
                     "delivery": after.encode(),
                 }
             )

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import Protocol, cast
 
+import typer
+
 from services.publisher.channels.interface import Channel, Surroundings
 
 
@@ -29,3 +31,15 @@ def open_channel(name: str, surroundings: Surroundings) -> Channel:
     if not hasattr(module, "open_channel"):
         raise UnknownChannel(f"CHANNELS names {name!r}, which is not a channel")
     return cast("_ChannelModule", module).open_channel(surroundings)
+
+
+def commands_of(name: str) -> typer.Typer | None:
+    """The commands that a channel offers operators: `commands` of its module, if it has any."""
+    path = f"{__package__}.{name}"
+    try:
+        found = getattr(import_module(path), "commands", None)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        return None
+    return found if isinstance(found, typer.Typer) else None
