@@ -41,7 +41,7 @@ def _plain(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     if upright.mode.startswith("I;16"):
-        upright = upright.point([value // 256 for value in range(65536)], "L")
+        upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if profile and upright.mode in ("RGB", "CMYK", "L"):
         try:
             converted = ImageCms.profileToProfile(
