@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.publisher.channels.interface import Unconfirmed
 from services.publisher.channels.newspaper.contents import contents
 from services.publisher.channels.newspaper.galley import galley
 from services.publisher.channels.newspaper.issues import Issues
@@ -63,7 +64,7 @@ def close() -> None:
 
     try:
         sent = _with_press(closed)
-    except (Later, Permanent) as error:
+    except (Later, Permanent, Unconfirmed, TimeoutError) as error:
         typer.echo(f"newspaper: closed, not sent yet: {error}", err=True)
         raise typer.Exit(1) from None
     if not sent:

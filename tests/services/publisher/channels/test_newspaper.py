@@ -1,5 +1,6 @@
 """The newspaper: one package an issue, whatever dies; answers that end the receipt's waiting."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,14 @@ from fastapi import FastAPI
 
 from services.publisher.app import Publisher
 from services.publisher.channels.newspaper import NewspaperChannel
+from services.publisher.channels.newspaper.issue import State
 from services.publisher.settings import PublisherSettings
 from shared.events import DeliveryReported, Outcome, decode
 from shared.publication import Fact, Publication
 from tests.samples import corrected, fact, publication, withdrawn
 from tests.services.publisher.stands.newspaper import EDITOR, section_for
 from tests.smtp import MailServer, mail_server
+from tests.waiting import eventually
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
 AFTER = datetime(2026, 11, 24, 10, 1, tzinfo=UTC)
@@ -176,3 +179,37 @@ async def test_an_empty_issue_sends_nothing(newsroom: Newsroom) -> None:
     await newsroom.tell(withdrawn(first), Fact.WITHDRAWN)
     await newsroom.close_issue()
     assert newsroom.mail.taken == []
+
+
+async def test_of_several_processes_one_sends(newsroom: Newsroom) -> None:
+    await newsroom.tell(announced("Ремонт моста"))
+    newsroom.at(AFTER)
+    await asyncio.gather(*(newsroom.channel.press.look() for _ in range(5)))
+    assert newsroom.mail.recipients() == {EDITOR: 1}
+
+
+async def test_what_a_process_closed_before_it_died_is_sent_by_the_next(newsroom: Newsroom) -> None:
+    await newsroom.tell(announced("Ремонт моста"))
+    issues = newsroom.channel.issues
+    issue = await issues.get("2026-11-24")
+    assert issue is not None
+    await issues.change(issue, lambda it: it.model_copy(update={"state": State.CLOSED, "closed_at": AFTER}))
+    assert await issues.claim(issue.id, "who died", timedelta(milliseconds=1))
+    newsroom.at(AFTER)
+
+    async def sent() -> bool:
+        await newsroom.channel.press.look()
+        return bool(newsroom.mail.taken)
+
+    await eventually(sent)
+    await newsroom.channel.press.look()
+    assert newsroom.mail.recipients() == {EDITOR: 1}
+
+
+async def test_a_printed_act_is_officially_published(newsroom: Newsroom) -> None:
+    act = publication("regulatory_act", targets=("newspaper", "mail"))
+    await newsroom.tell(act)
+    await newsroom.close_issue()
+    await newsroom.answer(act, **PRINTED)
+    said = (await newsroom.said(act)).data
+    assert said.reason == "Офіційно оприлюднено: випуск № 47 від 26.11.2026, с. 3"
