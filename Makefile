@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv demo up down status test lint types unit soak bench parked lock asyncapi
+.PHONY: help venv demo up down status test lint types unit pages soak bench parked lock asyncapi
 
 help: ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ types: venv
 
 unit: venv ## the tests that need no server
 	$(PYTEST) tests/unit
+
+pages: venv ## every kind of page in Chromium (axe-core) and the Nu HTML checker; needs node, java
+	$(PY) -m tests.pages
 
 soak: venv ## the same tests longer: more kills, more sequences
 	SOAK=1 $(PYTEST) tests/faults tests/services/publisher/test_crashes.py tests/unit --timeout 3600

@@ -127,7 +127,7 @@ def test_an_event_is_a_file_for_calendars_until_it_is_cancelled() -> None:
     for of in (first, corrected(first), withdrawn(corrected(first))):
         content = invitation(Page.of(of, "podiia"), f"{URL}/publications/podiia/", "Рада")
         assert content is not None
-        [entry] = Calendar.from_ical(content).walk("VEVENT")
+        entry: Any = Calendar.from_ical(content).walk("VEVENT")[0]
         uids.add(str(entry["uid"]))
         sequences.append(entry["sequence"])
     assert len(uids) == 1

@@ -18,6 +18,7 @@ from services.publisher.channels.site import SiteChannel, rebuild_site, sitemap
 from services.publisher.channels.site.settings import SiteSection
 from services.publisher.settings import PublisherSettings
 from shared.events import Outcome
+from shared.media import MediaStore
 from shared.mongo import Mongo
 from shared.publication import Fact
 from tests.samples import corrected, fact, publication, withdrawn
@@ -25,6 +26,16 @@ from tests.services.publisher.conftest import SITE_URL, Desk, Memory, Start
 from tests.waiting import eventually
 
 ADDRESS = "publications/troleibus-no-5-tymchasovo-zminiuie-marshrut"
+
+
+def opened(mongo: Mongo, settings: PublisherSettings, section: SiteSection) -> SiteChannel:
+    """The channel alone; YouTube has nothing."""
+
+    async def nothing(publication: UUID, channel: str) -> None:
+        return None
+
+    media = MediaStore(settings.mongo_url.get_secret_value())
+    return SiteChannel(mongo.database, media, section, settings, nothing)
 
 
 def page(root: Path, address: str = ADDRESS) -> str:
@@ -391,7 +402,7 @@ async def test_two_processes_on_one_folder_lose_nothing_in_the_lists(
 ) -> None:
     """Each writes the lists from what both have published."""
     mongos = [Mongo(publisher_settings.mongo_url.get_secret_value(), "publisher") for _ in range(2)]
-    sites = [SiteChannel(mongo.database, site_section, SITE_URL) for mongo in mongos]
+    sites = [opened(mongo, publisher_settings, site_section) for mongo in mongos]
     for site in sites:
         await site.prepare()
     publications = [publication(content={"title": f"Новина {n}"}) for n in range(28)]
@@ -409,7 +420,7 @@ async def test_many_publications_share_one_making_of_the_lists(
     publisher_settings: PublisherSettings, site_section: SiteSection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mongo = Mongo(publisher_settings.mongo_url.get_secret_value(), "publisher")
-    site = SiteChannel(mongo.database, site_section, SITE_URL)
+    site = opened(mongo, publisher_settings, site_section)
     await site.prepare()
     made: list[int] = []
     make = site.edition._make
@@ -434,7 +445,7 @@ async def test_a_large_site_has_a_map_a_month_and_an_index_of_them(
 ) -> None:
     monkeypatch.setattr(sitemap, "LARGE", 3)
     mongo = Mongo(publisher_settings.mongo_url.get_secret_value(), "publisher")
-    site = SiteChannel(mongo.database, site_section, SITE_URL)
+    site = opened(mongo, publisher_settings, site_section)
     await site.prepare()
     for month in ("2026-09", "2026-10", "2026-11"):
         for n in range(2):

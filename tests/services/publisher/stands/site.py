@@ -24,4 +24,4 @@ class Stand(ChannelStand):
     async def shown(self) -> Sequence[str]:
         pages = sorted(self._root.glob("publications/*/index.html"))
         parsed = [html.document_fromstring(page.read_bytes()) for page in pages]
-        return [str(page.xpath("//main")[0].text_content()) for page in parsed]
+        return ["".join(map(str, main.itertext())) for page in parsed for main in page.iter("main")]
