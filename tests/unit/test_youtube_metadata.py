@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.publisher.channels.text import plain_text
 from services.publisher.channels.youtube.metadata import (
     DESCRIPTION_BYTES,
     TAGS_CHARACTERS,
     TITLE_CHARACTERS,
-    cut_to,
     fitting_tags,
     marker_of,
     metadata_of,
 )
-from services.publisher.channels.youtube.plain import plain_text
 from shared.publication import Correction, Significance
 from tests.samples import corrected, publication
 
@@ -44,18 +43,6 @@ def test_tags_fit_together(tags: list[str]) -> None:
     assert cost <= TAGS_CHARACTERS
     assert len(set(kept)) == len(kept)
     assert all(tag.strip() and not re.search('[,"<>]', tag) for tag in kept)
-
-
-@settings(deadline=None)
-@given(st.text(st.sampled_from("аб вг.,"), max_size=300), st.integers(min_value=1, max_value=120))
-def test_what_is_cut_says_so_and_what_fits_is_left_alone(text: str, room: int) -> None:
-    cut = cut_to(text, room, len)
-    assert len(cut) <= max(room, 1)
-    assert cut == text if len(text) <= room else cut.endswith("…")
-
-
-def test_words_are_not_cut_in_the_middle() -> None:
-    assert cut_to("Тролейбус змінює маршрут", 20, len) == "Тролейбус змінює…"
 
 
 def test_a_title_that_is_cut_stands_whole_in_the_description() -> None:
@@ -103,7 +90,7 @@ def test_long_notes_leave_room_for_the_link() -> None:
         ("[сайт](https://rada.example)", "сайт (https://rada.example)"),
         ("<https://rada.example>", "https://rada.example"),
         ("Рядок  \nдругий `код`", "Рядок\nдругий код"),
-        ("> цитата", "цитата"),
+        ("> цитата", "«цитата»"),
         ("<b>не розмітка</b>", "<b>не розмітка</b>"),
         ("![Зала](https://rada.example/1.jpg)", "Зала"),
     ],

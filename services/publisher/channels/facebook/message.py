@@ -6,9 +6,9 @@ in a line of its own, where `find` looks for it.
 
 from dataclasses import dataclass
 
-from services.publisher.channels.facebook.facts import lines_of
-from services.publisher.channels.facebook.plain import plain_text
-from shared.publication import MediaFile, Publication, Significance
+from services.publisher.channels.facts import correction_note, lines_of
+from services.publisher.channels.text import plain_text, shortened, units
+from shared.publication import MediaFile, Publication
 from shared.vocabulary import Kind
 
 MOST_PHOTOS = 10
@@ -17,7 +17,6 @@ LONGEST_TITLE = 255
 UPLOADABLE = "video/mp4"
 """The only video type that the upload takes: https://developers.facebook.com/docs/graph-api/guides/upload."""
 _MORE = "Докладніше на сайті:"
-_CUT = "…"
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ def draft_of(publication: Publication, address: str | None, *, longest: int, upl
         for part in (content.title, "\n".join(lines_of(content)), content.lead, plain_text(content.body))
         if part
     )
-    ending = "".join(f"\n\n{part}" for part in (_corrected(publication), _leads_to(address)) if part)
+    ending = "".join(f"\n\n{part}" for part in (correction_note(publication), _leads_to(address)) if part)
     room = longest - units(ending)
     video = _video(publication) if uploads else None
     return Draft(
         title=content.title[:LONGEST_TITLE],
-        message=cut(text, room) + ending,
+        message=shortened(text, room, measure=units) + ending,
         address=address,
         photos=() if video is not None else publication.photos[:MOST_PHOTOS],
         video=video,
@@ -85,20 +84,6 @@ def problems_of(publication: Publication, draft: Draft, *, longest: int, uploads
     return found
 
 
-def cut(text: str, room: int) -> str:
-    """At most `room` UTF-16 code units of it, ending between words where that is possible."""
-    if units(text) <= room:
-        return text
-    kept = text.encode("utf-16-le")[: 2 * max(0, room - units(_CUT))].decode("utf-16-le", errors="ignore")
-    words = kept.rsplit(maxsplit=1)
-    return (words[0] if len(words) > 1 else kept).rstrip() + _CUT
-
-
-def units(text: str) -> int:
-    """Its length as JavaScript counts: the stricter of the two ways in which the limit can be read."""
-    return len(text.encode("utf-16-le")) // 2
-
-
 def names(message: str, address: str) -> bool:
     """Whether a post's text has this address in a line of its own."""
     return address in (line.strip() for line in message.splitlines())
@@ -118,11 +103,6 @@ def _video(publication: Publication) -> MediaFile | None:
     wanted = publication.kind is Kind.VIDEO or not publication.photos
     fitting = [file for file in publication.videos if file.media_type == UPLOADABLE]
     return fitting[0] if wanted and fitting else None
-
-
-def _corrected(publication: Publication) -> str | None:
-    major = [each for each in publication.corrections if each.significance is Significance.MAJOR]
-    return f"Уточнено: {major[-1].note}" if major else None
 
 
 def _leads_to(address: str | None) -> str | None:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from aiogram.utils.formatting import Bold, Italic, Text
 
-from services.publisher.channels.telegram.facts import facts_of
+from services.publisher.channels.facts import facts_of
 from services.publisher.channels.telegram.formatting import (
     CAPTION_LIMIT,
     TEXT_LIMIT,

@@ -7,9 +7,10 @@ may have made is looked up by the marker in the description before it is called 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.publisher.channels.facts import hour
 from services.publisher.channels.interface import Away, Posted, Surroundings, Unconfirmed
 from services.publisher.channels.youtube.client import Api
-from services.publisher.channels.youtube.metadata import Metadata, hour, marker_of
+from services.publisher.channels.youtube.metadata import Metadata, marker_of
 from services.publisher.channels.youtube.pictures import Pictures
 from services.publisher.channels.youtube.records import Record, Records
 from services.publisher.channels.youtube.resources import Broadcast, Part

@@ -4,17 +4,11 @@ import asyncio
 
 import httpx
 
+from services.publisher.channels.facts import hour
 from services.publisher.channels.interface import Call, Channel, Posted, Surroundings
 from services.publisher.channels.youtube.broadcasts import Broadcasts
 from services.publisher.channels.youtube.client import Api
-from services.publisher.channels.youtube.metadata import (
-    LARGEST,
-    LONGEST,
-    UNVERIFIED,
-    Metadata,
-    hour,
-    metadata_of,
-)
+from services.publisher.channels.youtube.metadata import LARGEST, LONGEST, UNVERIFIED, Metadata, metadata_of
 from services.publisher.channels.youtube.processing import Watch
 from services.publisher.channels.youtube.quota import Quota, QuotaSpent
 from services.publisher.channels.youtube.records import Records

@@ -4,16 +4,16 @@ https://developers.google.com/youtube/v3/docs/videos#properties: title up to 100
 5000 bytes, tags up to 500 characters together; neither may have `<` or `>`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from pydantic import BaseModel, ConfigDict
 
-from services.publisher.channels.youtube.plain import plain_text
-from shared.publication import Broadcast, Guest, Interview, Publication, Significance
+from services.publisher.channels.facts import guest_line, hour
+from services.publisher.channels.text import CUT, plain_text, shortened
+from shared.publication import Broadcast, Interview, Publication, Significance
 from shared.vocabulary import TOPIC_NAMES, Topic
 
 TITLE_CHARACTERS, DESCRIPTION_BYTES, TAGS_CHARACTERS = 100, 5000, 500
@@ -23,7 +23,6 @@ LARGEST = 256 * 1024**3
 """Bytes: https://developers.google.com/youtube/v3/docs/videos/insert."""
 _CORRECTIONS_SHOWN = 3
 _KYIV = ZoneInfo("Europe/Kyiv")
-_CUT = "…"
 
 
 class Metadata(BaseModel):
@@ -38,7 +37,7 @@ class Metadata(BaseModel):
     def problems(self, publication: Publication) -> list[str]:
         """What didn't fit as it is, for whoever hands it in."""
         found = []
-        if self.title.endswith(_CUT) and not publication.content.title.endswith(_CUT):
+        if self.title.endswith(CUT) and not publication.content.title.endswith(CUT):
             found.append(
                 f"Заголовок довший за {TITLE_CHARACTERS} символів: на YouTube його буде скорочено, "
                 f"повністю він стоятиме в описі."
@@ -54,12 +53,12 @@ class Metadata(BaseModel):
 def metadata_of(publication: Publication, *, link: str | None, tags: Iterable[str] = ()) -> Metadata:
     """Title, description and tags; `link` is the page on the site, where there is one."""
     full = _clean(publication.content.title)
-    title = cut_to(full, TITLE_CHARACTERS, len)
+    title = shortened(full, TITLE_CHARACTERS)
     before = full if title != full else ""
     tail = "\n\n".join(_tail(publication, link))
     # Two line breaks stand between the parts.
     room = DESCRIPTION_BYTES - _size(tail) - 2 - (_size(before) + 2 if before else 0)
-    text = cut_to(_words_of(publication), room, _size)
+    text = shortened(_words_of(publication), room, measure=_size)
     return Metadata(
         title=title,
         description="\n\n".join(part for part in (before, text, tail) if part),
@@ -70,13 +69,6 @@ def metadata_of(publication: Publication, *, link: str | None, tags: Iterable[st
 def marker_of(id: UUID) -> str:
     """What the description has and no other does: by it the channel finds its own work again."""
     return f"Ідентифікатор: {id}"
-
-
-def hour(at: datetime) -> str:
-    """`23 листопада 2026 року о 14:00`, in Kyiv."""
-    local = at.astimezone(_KYIV)
-    day = format_date(local.date(), "d MMMM y 'року'", locale="uk")
-    return f"{day} о {local:%H:%M}"
 
 
 def fitting_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -104,9 +96,9 @@ def _facts(publication: Publication) -> Iterator[str]:
         yield f"Програма: {broadcast.series}"
         yield f"Початок: {hour(broadcast.airs_at)}"
         if broadcast.guests:
-            yield f"Гості: {'; '.join(map(_guest, broadcast.guests))}"
+            yield f"Гості: {'; '.join(map(guest_line, broadcast.guests))}"
     if isinstance(content, Interview) and content.speaker is not None:
-        yield f"Співрозмовник: {_guest(content.speaker)}"
+        yield f"Співрозмовник: {guest_line(content.speaker)}"
     if publication.videos:
         video = publication.videos[0]
         if video.caption:
@@ -120,7 +112,7 @@ def _tail(publication: Publication, link: str | None) -> Iterator[str]:
     for correction in reversed(grave[-_CORRECTIONS_SHOWN:]):
         day = format_date(correction.at.astimezone(_KYIV).date(), "d MMMM y", locale="uk")
         # A note is a paragraph of any length, and the link must keep its place.
-        note = cut_to(_clean(correction.note), DESCRIPTION_BYTES // 5, _size)
+        note = shortened(_clean(correction.note), DESCRIPTION_BYTES // 5, measure=_size)
         yield f"Уточнено {day}: {note}"
     if link is not None:
         yield f"Докладніше на сайті: {link}"
@@ -131,27 +123,9 @@ def _topics(publication: Publication) -> list[str]:
     return [TOPIC_NAMES[topic] for topic in publication.content.topics if topic is not Topic.OTHER]
 
 
-def _guest(guest: Guest) -> str:
-    return ", ".join(part for part in (guest.name, guest.post, guest.faction) if part)
-
-
 def _clean(text: str) -> str:
     return text.replace("<", "‹").replace(">", "›")
 
 
 def _size(text: str) -> int:
     return len(text.encode())
-
-
-def cut_to(text: str, room: int, measure: Callable[[str], int]) -> str:
-    """The text, or as many of its first words as fit with the sign that more follows."""
-    if measure(text) <= room:
-        return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if measure(text[:middle]) + measure(_CUT) <= room else (low, middle - 1)
-    head = text[:low]
-    words = head.rsplit(None, 1)[0] if " " in head and not text[low : low + 1].isspace() else head
-    kept = words if len(words) > low // 2 else head
-    return f"{kept.rstrip(' .,;:–—-')}{_CUT}"

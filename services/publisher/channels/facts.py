@@ -1,4 +1,4 @@
-"""What a message says beside title, lead and body: the facts of its kind, as label and value."""
+"""What a post says beside title, lead and body: the facts of its kind, its hours, its latest correction."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -6,7 +6,17 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
-from shared.publication import Broadcast, BroadcastDetails, Content, Event, Guest, Interview, RegulatoryAct
+from shared.publication import (
+    Broadcast,
+    BroadcastDetails,
+    Content,
+    Event,
+    Guest,
+    Interview,
+    Publication,
+    RegulatoryAct,
+    Significance,
+)
 
 _KYIV = ZoneInfo("Europe/Kyiv")
 _ISSUERS = {
@@ -33,32 +43,45 @@ def facts_of(content: Content) -> list[tuple[str, str]]:
         case Broadcast():
             return list(_broadcast(content.broadcast))
         case Interview(speaker=Guest() as speaker):
-            return [("Співрозмовник", _guest(speaker))]
+            return [("Співрозмовник", guest_line(speaker))]
         case _:
             return []
 
 
-def _hour(at: datetime) -> str:
+def lines_of(content: Content) -> list[str]:
+    """The same, one line a fact."""
+    return [f"{label}: {value}" for label, value in facts_of(content)]
+
+
+def correction_note(publication: Publication) -> str | None:
+    """What the latest major correction says; None where there was none."""
+    major = [each for each in publication.corrections if each.significance is Significance.MAJOR]
+    return f"Уточнено: {major[-1].note}" if major else None
+
+
+def hour(at: datetime) -> str:
+    """`23 листопада 2026 р. о 14:00`, in Kyiv."""
     local = at.astimezone(_KYIV)
-    return f"{_day(local.date())} о\N{NO-BREAK SPACE}{local:%H:%M}"
+    return f"{day(local.date())} о\N{NO-BREAK SPACE}{local:%H:%M}"
 
 
-def _day(on: date) -> str:
+def day(on: date) -> str:
+    """`23 листопада 2026 р.`."""
     return format_date(on, "d MMMM y\N{NO-BREAK SPACE}'р.'", locale="uk")
 
 
 def _event(content: Event) -> Facts:
     event = content.event
-    yield "Коли", _hour(event.starts_at)
+    yield "Коли", hour(event.starts_at)
     if event.ends_at is not None:
-        yield "Завершення", _hour(event.ends_at)
+        yield "Завершення", hour(event.ends_at)
     yield "Де", event.place
     if event.agenda:
         yield "Порядок денний", event.agenda
     if event.participants:
         yield "Учасники", "; ".join(event.participants)
     if event.accreditation_until is not None:
-        yield "Акредитація журналістів", f"до {_hour(event.accreditation_until)}"
+        yield "Акредитація журналістів", f"до {hour(event.accreditation_until)}"
 
 
 def _act(content: RegulatoryAct) -> Facts:
@@ -68,17 +91,18 @@ def _act(content: RegulatoryAct) -> Facts:
     if act.number:
         yield "Номер", act.number
     if act.adopted_on is not None:
-        yield "Ухвалено", _day(act.adopted_on)
+        yield "Ухвалено", day(act.adopted_on)
     if act.considered_on is not None:
-        yield "Розгляд", _day(act.considered_on)
+        yield "Розгляд", day(act.considered_on)
 
 
 def _broadcast(broadcast: BroadcastDetails) -> Facts:
     yield "Програма", f"«{broadcast.series}», {broadcast.station}"
-    yield "В ефірі", f"{_hour(broadcast.airs_at)}{_STATES[broadcast.state]}"
+    yield "В ефірі", f"{hour(broadcast.airs_at)}{_STATES[broadcast.state]}"
     if broadcast.guests:
-        yield "Гості", "; ".join(map(_guest, broadcast.guests))
+        yield "Гості", "; ".join(map(guest_line, broadcast.guests))
 
 
-def _guest(guest: Guest) -> str:
+def guest_line(guest: Guest) -> str:
+    """Name, post, faction."""
     return ", ".join(part for part in (guest.name, guest.post, guest.faction) if part)

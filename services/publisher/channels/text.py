@@ -1,16 +1,38 @@
-"""CommonMark as the plain text of a post: paragraphs, lists and addresses stay readable."""
+"""Texts for posts without markup, and of limited length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+CUT = "…"
 _PARSER = MarkdownIt("commonmark", {"html": False})
 
 
 def plain_text(body: str) -> str:
-    """Blocks apart by an empty line, items of lists one below the other, addresses of links in brackets."""
+    """CommonMark read aloud: blocks apart by an empty line, items of lists one below the other, addresses
+    of links in brackets.
+    """
     return "\n\n".join(_blocks(SyntaxTreeNode(_PARSER.parse(body)).children))
+
+
+def shortened(text: str, room: int, *, measure: Callable[[str], int] = len) -> str:
+    """The text, or its first words that fit into `room` as `measure` counts, with the sign for more."""
+    if measure(text) <= room:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if measure(text[:middle]) + measure(CUT) <= room else (low, middle - 1)
+    head = text[:low]
+    words = head.rsplit(None, 1)[0] if " " in head and not text[low : low + 1].isspace() else head
+    kept = words if len(words) > low // 2 else head
+    return f"{kept.rstrip(' .,;:–—-')}{CUT}"
+
+
+def units(text: str) -> int:
+    """Its length in UTF-16 code units, as most platforms count."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode]) -> list[str]:
