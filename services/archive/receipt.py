@@ -69,4 +69,4 @@ def in_order(latest: Latest, reports: Mapping[str, Delivery]) -> list[Delivery]:
 
 def troubled(report: Delivery) -> bool:
     """Whether a person should look at it."""
-    return report.outcome in (Outcome.FAILED, Outcome.UNCONFIRMED) or bool(report.failed)
+    return report.outcome is Outcome.FAILED or report.in_doubt or bool(report.failed)

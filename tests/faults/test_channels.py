@@ -25,7 +25,7 @@ from services.publisher.settling import Doubts
 from shared.bus import Bus, channel_queue
 from shared.events import PublicationEvent
 from shared.media import MediaStore
-from shared.publication import Fact, MediaFile, Publication
+from shared.publication import Fact, Publication
 from tests.city import ROOT
 from tests.conftest import drop_databases
 from tests.faults.conftest import SOAK
@@ -161,24 +161,22 @@ async def written(office: Office, count: int, chance: random.Random) -> list[Tol
     """Publications of the kinds that the channels take, a third of them corrected, a sixth withdrawn."""
     store = MediaStore(office.settings.mongo_url.get_secret_value())
     await store.prepare()
-    by_kind: dict[str, list[str]] = {}
-    for name, stand in office.stands.items():
-        by_kind.setdefault(stand.kind, []).append(name)
-    media: dict[str, tuple[MediaFile, ...]] = {}
-    content: dict[str, dict[str, object]] = {}
-    for kind, names in by_kind.items():
-        for name in names:
-            media[kind] = media.get(kind, ()) + await office.stands[name].media(store)
-            content[kind] = content.get(kind, {}) | office.stands[name].content
+    media = {name: await stand.media(store) for name, stand in office.stands.items()}
     store.close()
     told = []
-    kinds = sorted(by_kind)
+    names = sorted(office.stands)
     for number in range(count):
-        kind = kinds[number % len(kinds)]
+        own = office.stands[names[number % len(names)]]
+        alike = [
+            name
+            for name in names
+            if (it := office.stands[name]).kind == own.kind and it.content == own.content
+        ]
+        kind, files = own.kind, tuple(file for name in alike for file in media[name])
         marker = f"Справа № {number:03d}"
-        fields = {"title": f"{marker}: подано", "media": [file.id for file in media[kind]], **content[kind]}
-        targets = ("site", *(name for name in by_kind[kind] if name != "site"))
-        latest: Publication = publication(kind, content=fields, targets=targets, media=media[kind])
+        fields = {"title": f"{marker}: подано", "media": [file.id for file in files], **own.content}
+        targets = ("site", *(name for name in alike if name != "site"))
+        latest: Publication = publication(kind, content=fields, targets=targets, media=files)
         events = [fact(latest)]
         if chance.random() < 1 / 3:
             latest = corrected(latest, title=f"{marker}: уточнено")
