@@ -16,7 +16,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, NoDecode
 
 from deploy.local.ports import free_port
 from deploy.local.servers import MongoNode, RabbitNode
@@ -51,6 +51,8 @@ def environment_of(section: BaseSettings) -> dict[str, str]:
         variable = described.validation_alias
         assert isinstance(variable, str)
         plain = to_jsonable_python(value)
+        if isinstance(plain, list) and NoDecode in described.metadata:
+            plain = ",".join(plain)
         found[variable] = plain if isinstance(plain, str) else json.dumps(plain)
     return found
 
