@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tests.bench import accepting, latency, mailing, pipeline, recording
+from tests.bench import accepting, isolation, latency, mailing, pipeline, recording
 from tests.bench.measuring import Benchmark, Failed, Skipped
 from tests.bench.report import Report, for_documentation, for_terminal
 from tests.bench.scale import FULL, QUICK, Scale
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Stage, Scale], AbstractAsyncContextManager[Bench
     recording.NAME: recording.prepared,
     mailing.NAME: mailing.prepared,
     latency.NAME: latency.prepared,
+    isolation.NAME: isolation.prepared,
 }
 console = Console(width=None if sys.stdout.isatty() else WIDTH)
 

@@ -54,7 +54,7 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             return await _measured(theirs, count, stage.mongo["bench_peer"]["publications"], _entered)
 
         async def barely() -> Figures:
-            return _percentiles("handler", await floor.send_evenly(many(count)))
+            return percentiles("handler", await floor.send_evenly(many(count)))
 
         yield Benchmark(
             NAME,
@@ -80,8 +80,8 @@ async def _measured(client: Client, count: int, documents: Documents, handled: H
     begun = {_id(answer): answer.begun for answer in answers}
     entered = await handled(documents, list(begun))
     return {
-        **_percentiles("answered", [answer.ended - answer.begun for answer in answers]),
-        **_percentiles("handler", [entered[id] - clock - at for id, at in begun.items()]),
+        **percentiles("answered", [answer.ended - answer.begun for answer in answers]),
+        **percentiles("handler", [entered[id] - clock - at for id, at in begun.items()]),
     }
 
 
@@ -135,7 +135,7 @@ class _Bare:
         return taken
 
 
-def _percentiles(of: str, seconds: Sequence[float]) -> Figures:
+def percentiles(of: str, seconds: Sequence[float]) -> Figures:
     """The median and the 95th percentile, in milliseconds."""
     ordered = sorted(seconds)
     return {

@@ -48,7 +48,7 @@ made_up = settings(
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory, amqp_url: str, mongo_url: str) -> Iterator[City]:
-    """A running ingest in a process of its own, with a department and its key."""
+    """A running ingest in a process of its own, with a department and its key; a publisher for dry runs."""
 
     async def drop() -> None:
         mongo = Mongo(mongo_url, "ingest")
@@ -59,9 +59,9 @@ def city(tmp_path_factory: pytest.TempPathFactory, amqp_url: str, mongo_url: str
     city = City(tmp_path_factory.mktemp("city"), amqp_url, mongo_url, 1)
     city.command("services.ingest", "departments", "add", "transport", "Управління транспорту")
     city.key = city.command("services.ingest", "keys", "add", "transport").split()[-1]
-    city.start("ingest")
+    city.start("ingest", "publisher")
     try:
-        asyncio.run(city.ready(["ingest"]))
+        asyncio.run(city.ready(["ingest", "publisher"]))
         yield city
     finally:
         city.stop()
