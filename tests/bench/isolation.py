@@ -48,10 +48,9 @@ async def prepared(stage: Stage, scale: Scale) -> AsyncIterator[Benchmark]:
             for section in await stand.open():
                 environment |= environment_of(section)
             stack.push_async_callback(stand.close)
-        before = dict(stage.city.more)
-        stack.callback(
-            stage.city.more.update, {"CHANNELS": "site", "SITE_URL": "http://127.0.0.1:1"} | before
-        )
+        usual = {"CHANNELS": "site", "SITE_URL": "http://127.0.0.1:1"} | stage.city.more
+        stack.callback(stage.city.more.update, usual)
+        up, down = environment["TELEGRAM_API_URL"], f"http://127.0.0.1:{free_port()}"
 
         async def with_telegram(url: str) -> Figures:
             stage.city.more.update(environment | {"TELEGRAM_API_URL": url})
