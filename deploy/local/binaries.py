@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import imageio_ffmpeg  # type: ignore[import-untyped]  # it has no types
+
 from deploy.local.errors import LocalRunError
 from deploy.local.packages import install
 
@@ -106,3 +108,14 @@ def _wheel_mongod() -> Path | None:
         if candidate.exists():
             return candidate
     return None
+
+
+def find_ffmpeg() -> str | None:
+    """Ffmpeg on PATH, or the one that the development packages carry."""
+    found = shutil.which("ffmpeg")
+    if found is not None:
+        return found
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        return None

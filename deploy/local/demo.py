@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,10 +22,9 @@ from deploy.local.sample_city import (
     departments,
     publications,
 )
+from deploy.local.sample_media import SampleMedia, patiently
 from deploy.local.startup import last_line, steps
 from deploy.local.state import SampleState, StateFile
-
-SUBMIT_ATTEMPTS = 10
 
 
 def load_sample(kept: StateFile, run: LocalRun, console: Console) -> None:
@@ -52,7 +50,7 @@ def load_sample(kept: StateFile, run: LocalRun, console: Console) -> None:
         follow(run.url("archive"), public, waiting, console)
         with steps(console) as shown:
             shown.run("change", sample_desk.change)
-        follow(run.url("archive"), {slug: public[slug] for slug in sample.changed}, {}, console)
+        follow(run.url("archive"), {slug: public[slug] for slug in sample.changed}, {}, console, changed=True)
     sample.complete = True
     kept.save()
 
@@ -131,12 +129,15 @@ class SampleDesk:
         self._sample = kept.state.sample
         self._ingest = ingest
         self._day = day
+        self._media = SampleMedia(kept, ingest)
 
     def hand_in(self) -> str:
         """Submit what wasn't yet."""
         for each in self._day:
             if each.slug not in self._sample.publications:
-                accepted = self._send(each, "POST", "", each.content)
+                media = self._media.hand_in(each)
+                content = each.content | ({"media": media} if media else {})
+                accepted = self._send(each, "POST", "", content)
                 self._sample.publications[each.slug] = accepted["id"]
                 self._kept.save()
         return f"{len(self._day)} publications"
@@ -165,17 +166,8 @@ class SampleDesk:
         if method == "PUT":
             headers["If-Match"] = '"1"'
         address = f"/v1/publications{path}"
-        answer = _patiently(lambda: self._ingest.request(method, address, json=body, headers=headers))
+        answer = patiently(lambda: self._ingest.request(method, address, json=body, headers=headers))
         if answer.status_code != HTTPStatus.ACCEPTED:
             raise LocalRunError(f"{each.slug} was refused with {answer.status_code}: {answer.text[:300]}")
         accepted: dict[str, Any] = answer.json()
         return accepted
-
-
-def _patiently(request: Callable[[], httpx.Response]) -> httpx.Response:
-    for _ in range(SUBMIT_ATTEMPTS):
-        answer = request()
-        if answer.status_code not in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
-            break
-        time.sleep(min(float(answer.headers.get("Retry-After", "1")), 10.0))
-    return answer

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import httpx
 
+from deploy.local.binaries import find_ffmpeg
 from deploy.local.errors import LocalRunError
 from deploy.local.node import ExternalServer, Server
 from deploy.local.ports import LOOPBACK, free_port, is_free
 from deploy.local.processes import DetachedProcess
 from deploy.local.servers import MongoNode, RabbitNode
+from tests.platforms.wiring import settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("ingest", "archive", "publisher", "notifier")
@@ -26,9 +28,18 @@ DEFAULT_PORTS = {
     "notifier": 8004,
     "publisher": 8005,
     "mail": 8025,
+    "platforms": 8026,
     "smtp": 1025,
 }
 CITY = "Луцька міська рада"
+CHANNELS = (
+    *("site", "telegram", "facebook", "youtube"),
+    *("newspaper", "television", "radio"),
+)
+STATIONS = {
+    "TELEVISION": {"Телеканал «Стир ТБ»": ["efir@styr-tb.example"]},
+    "RADIO": {"Радіо «Стир ФМ»": ["efir@styr-fm.example"]},
+}
 
 
 def port_variable(name: str) -> str:
@@ -90,6 +101,7 @@ class LocalRun:
     folder: Path
     ports: dict[str, int]
     operator_key: str
+    link_secret: str
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def __post_init__(self) -> None:
@@ -142,6 +154,13 @@ class LocalRun:
             "INGEST_RATE_LIMIT": "600/minute",
             "MAIL_FROM_NAME": f"Пресслужба. {CITY}",
             "ARCHIVE_OPERATOR_KEY": self.operator_key,
+            "CHANNELS": ",".join(CHANNELS),
+            "NEWSPAPER_EDITORS": "redaktsiya@zamok.example",
+            "NEWSPAPER_SECRET": self.link_secret,
+            **{f"{name}_LINK_SECRET": self.link_secret for name in STATIONS},
+            **{f"{name}_STATIONS": json.dumps(known) for name, known in STATIONS.items()},
+            "MEDIA_FFMPEG": find_ffmpeg() or "ffmpeg",
+            **settings_for(self.url("platforms")),
         }
         own = {
             "AMQP_URL": self.rabbit.url,
@@ -168,6 +187,8 @@ class LocalRun:
         mail = ("deploy.local.mailcatcher", "--folder", str(self.folder / "mail"))
         ports = ("--smtp-port", str(self.ports["smtp"]), "--http-port", str(self.ports["mail"]))
         yield self._program("mail", mail + ports, {})
+        platforms = ("tests.platforms", "--folder", str(self.folder / "platforms"))
+        yield self._program("platforms", (*platforms, "--port", str(self.ports["platforms"])), {})
 
     def _program(self, name: str, arguments: tuple[str, ...], settings: Mapping[str, str]) -> Program:
         return Program(

@@ -4,7 +4,7 @@
 
 State, data and logs are kept under .local/. A second run reuses what is up. AMQP_URL and MONGO_URL are used
 where they are set; INGEST_PORT, ARCHIVE_PORT, PUBLISHER_PORT, NOTIFIER_PORT, SITE_PORT, MAIL_PORT, SMTP_PORT,
-RABBITMQ_PORT and MONGOD_PORT fix a port.
+PLATFORMS_PORT, RABBITMQ_PORT and MONGOD_PORT fix a port.
 """
 
 import json
@@ -38,7 +38,7 @@ def _on(folder: Path) -> Iterator[tuple[StateFile, LocalRun]]:
     try:
         with only_one(folder, on_wait=_say_wait):
             kept = StateFile(folder)
-            run = LocalRun(folder, kept.state.ports, kept.state.operator_key)
+            run = LocalRun(folder, kept.state.ports, kept.state.operator_key, kept.state.link_secret)
             try:
                 yield kept, run
             finally:
@@ -77,7 +77,7 @@ def _pids(run: LocalRun) -> dict[str, int]:
 
 def _write_demo_json(kept: StateFile, run: LocalRun) -> None:
     content = {
-        **{name: run.url(name) for name in ("ingest", "archive", "site", "notifier", "mail")},
+        **{name: run.url(name) for name in ("ingest", "archive", "site", "notifier", "mail", "platforms")},
         "department_key": next(iter(kept.state.sample.keys.values()), None),
         "amqp_url": run.rabbit.url,
         "mongo_url": run.mongo.url,
@@ -90,7 +90,9 @@ def _where_to_look(run: LocalRun, console: Console) -> None:
     table = Table.grid(padding=(0, 2))
     for what, url in (
         ("Site", f"{run.url('site')}/"),
+        ("Posts on the platforms", f"{run.url('platforms')}/"),
         ("Mails to the media", f"{run.url('mail')}/"),
+        ("Television's programmes", f"{run.url('publisher')}/channels/television/"),
         ("Record and receipts", f"{run.url('archive')}/"),
         ("How to hand in", f"{run.url('ingest')}/docs"),
         ("Logs", f"{run.folder / 'log'}"),
@@ -140,7 +142,7 @@ def down(folder: Folder = USUAL_FOLDER) -> None:
 def status(folder: Folder = USUAL_FOLDER) -> None:
     """What is up, and where."""
     kept = StateFile(folder)
-    run = LocalRun(folder, kept.state.ports, kept.state.operator_key)
+    run = LocalRun(folder, kept.state.ports, kept.state.operator_key, kept.state.link_secret)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for column in ("process", "state", "pid", "address"):
         table.add_column(column)
@@ -163,7 +165,7 @@ def status(folder: Folder = USUAL_FOLDER) -> None:
 def execute(context: typer.Context, module: str, folder: Folder = USUAL_FOLDER) -> None:
     """Run a command of a service with this run's settings: execute services.ingest keys list."""
     kept = StateFile(folder)
-    run = LocalRun(folder, kept.state.ports, kept.state.operator_key)
+    run = LocalRun(folder, kept.state.ports, kept.state.operator_key, kept.state.link_secret)
     if not kept.state.ports:
         typer.echo("visnyk: nothing was started here yet: `make up` first", err=True)
         raise typer.Exit(1)

@@ -20,6 +20,8 @@ class SampleState(BaseModel):
     outlets: bool = False
     publications: dict[str, str] = {}
     """Ids of what was submitted, by the sample's own names."""
+    files: dict[str, str] = {}
+    """Ids of the files handed in, by the sample's own names."""
     changed: list[str] = []
     """Names of what was corrected or withdrawn."""
     complete: bool = False
@@ -35,6 +37,8 @@ class LocalState(BaseModel):
 
     ports: dict[str, int] = {}
     operator_key: str = Field(default_factory=lambda: secrets.token_urlsafe(24))
+    link_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(24))
+    """Signs the links that editors and stations get."""
     store: str = ""
     """Which MongoDB the sample was loaded into."""
     sample: SampleState = SampleState()

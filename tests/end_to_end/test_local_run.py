@@ -17,7 +17,7 @@ from deploy.local.ports import free_port
 from deploy.local.programs import DEFAULT_PORTS, ROOT, port_variable
 from tests.waiting import eventually
 
-PROCESSES = {"rabbitmq", "mongod", "ingest", "archive", "publisher", "notifier", "site", "mail"}
+PROCESSES = {"rabbitmq", "mongod", "ingest", "archive", "publisher", "notifier", "site", "mail", "platforms"}
 
 
 class Person:
@@ -98,7 +98,7 @@ async def test_demo_up_down(person: Person) -> None:
     first = person.run("demo")
     demo = person.demo_json()
     assert set(demo) == {
-        *("ingest", "archive", "site", "notifier", "mail"),
+        *("ingest", "archive", "site", "notifier", "mail", "platforms"),
         *("department_key", "amqp_url", "mongo_url", "pids"),
     }
     assert set(demo["pids"]) == PROCESSES
@@ -106,7 +106,7 @@ async def test_demo_up_down(person: Person) -> None:
     assert (person.folder / "demo.json").stat().st_mode & 0o077 == 0
 
     released = listed(demo["archive"])
-    assert len(released) == 15
+    assert len(released) == 18
     assert {each["kind"] for each in released} >= {"news", "announcement", "press_release", "event"}
     assert {each["state"] for each in released} == {"released", "withdrawn"}
     assert len(mails(demo)) > 40

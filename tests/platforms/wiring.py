@@ -4,7 +4,7 @@ from tests.platforms import facebook, telegram, youtube
 
 
 def settings_for(base_url: str) -> dict[str, str]:
-    """Environment variables of all channels that have a stand-in, served below `base_url`; nothing is slow."""
+    """Environment variables of the channels that have a stand-in, all served below `base_url`."""
     return {
         "TELEGRAM_API_URL": f"{base_url}/telegram",
         "TELEGRAM_TOKEN": telegram.TOKEN,

@@ -98,7 +98,7 @@ async def test_what_a_process_left_behind_goes_with_it(tmp_path: Path) -> None:
 
 
 def local_run(folder: Path, **environment: str) -> LocalRun:
-    return LocalRun(folder, {}, "operator", environment)
+    return LocalRun(folder, {}, "operator", "a secret for links", environment)
 
 
 def test_ports_stay_once_chosen_and_are_all_different(tmp_path: Path) -> None:
@@ -176,7 +176,8 @@ def test_the_sample_day_is_as_the_desk_takes_it() -> None:
     assert day == publications(at)
     content: TypeAdapter[Content] = TypeAdapter(Content)
     kinds = {content.validate_python(each.content).kind for each in day}
-    assert kinds == set(Kind) - {Kind.PHOTO_REPORT, Kind.VIDEO}
+    assert kinds == set(Kind)
+    assert all(file.alt for each in day for file in each.photos)
     assert {each.department for each in day} <= set(departments().names)
     assert len({each.slug for each in day}) == len(day) >= 14
     (corrected,) = [each.corrected() for each in day if each.correction]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 KYIV = ZoneInfo("Europe/Kyiv")
 FOLDER = Path(__file__).parent
 OUTLETS = FOLDER / "outlets.yaml"
-PARTS = ("morning.yaml", "afternoon.yaml")
+PARTS = ("morning.yaml", "afternoon.yaml", "evening.yaml")
 
 
 class SampleCorrection(BaseModel):
@@ -25,6 +25,17 @@ class SampleCorrection(BaseModel):
     note: str
 
 
+class SampleFile(BaseModel):
+    """A photograph or video that is drawn; see `drawings`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    drawing: str
+    alt: str | None = None
+    caption: str | None = None
+    name: str | None = None
+
+
 class SamplePublication(BaseModel):
     """One publication of the day, and what becomes of it later."""
 
@@ -33,6 +44,9 @@ class SamplePublication(BaseModel):
     slug: str
     department: str
     content: dict[str, Any]
+    photos: list[SampleFile] = []
+    video: SampleFile | None = None
+    author: str | None = None
     correction: SampleCorrection | None = None
     withdrawal: str | None = None
 
