@@ -59,7 +59,9 @@ class Publisher:
         def notice(error: Exception | None) -> None:
             self.keepers[channel.name].notice(error)
 
-        worker = Worker(channel, self.ledger, self.bus, on=self._settings.channels, notice=notice)
+        worker = Worker(
+            channel, self.ledger, self.bus, on=self._settings.channels, notice=notice, alert=self.alert
+        )
         tap = self.bus.tap(worker.consumption())
         self.keepers[channel.name] = Keeper(channel, tap, self.controls, self.alert)
         return worker
@@ -115,6 +117,7 @@ class Publisher:
         await self.bus.stop()
         for channel in self.channels.values():
             await channel.close()
+        await self._alerts.close()
         self.media.close()
         self.mongo.close()
 

@@ -5,12 +5,15 @@ nobody waits for it, than carried to a server that isn't there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
 
+from services.publisher.alerts import Alert
 from services.publisher.channels.interface import Away, Channel, Halted
 from services.publisher.controls import Control, Controls, State
 from services.publisher.metrics import CHANNEL_STATE
 from shared.bus import BusUnavailable, Tap
+from shared.events import now
 from shared.mongo import StoreUnavailable
 from shared.telemetry import logger
 
@@ -19,8 +22,8 @@ TRIPS_AT = 5
 SHORTEST, LONGEST = 2.0, 300.0
 """Seconds between two tries to make a channel ready; doubled each time."""
 
-Alert = Callable[[str, str], Awaitable[None]]
-"""Tells operators: a subject and a text."""
+TOO_LONG = timedelta(minutes=10)
+"""A channel that is away for so long is told of."""
 
 _log = logger(__name__)
 
@@ -39,6 +42,8 @@ class Keeper:
         self._open = asyncio.Event()
         self._state = State.PREPARING
         self._ailment: str | None = None
+        self._away_since: datetime | None = None
+        self._told_of_absence = False
 
     async def run(self) -> None:
         """For as long as the service runs."""
@@ -59,7 +64,7 @@ class Keeper:
                 await self._halt(self._trouble)
                 await self._until_next_try(LONGEST)
             elif self._trouble is not None:
-                await self._stand(State.AWAY, _reason(self._trouble))
+                await self._stand_away(self._trouble)
                 await self._until_next_try(pause)
 
     def notice(self, error: Exception | None) -> None:
@@ -71,7 +76,7 @@ class Keeper:
             if self._away >= TRIPS_AT:
                 self._trip(error)
         else:
-            self._away = 0
+            self._away, self._away_since = 0, None
 
     async def ready(self) -> None:
         """Wait until the queue is consumed."""
@@ -98,7 +103,7 @@ class Keeper:
             await self._halt(error)
         except Exception as error:  # noqa: BLE001  # whatever it was: it is told by `health`, and tried again
             _log.warning("the channel is not ready", channel=self._channel.name, reason=_reason(error))
-            await self._stand(State.AWAY, _reason(error))
+            await self._stand_away(error)
         else:
             return True
         return False
@@ -115,21 +120,46 @@ class Keeper:
         await self._stand(State.OPEN, None)
         _log.info("the channel is ready", channel=self._channel.name)
         self._open.set()
+        opened = now()
+        await self._tell_of_return()
         try:
             while not self._tripped.is_set() and not self._control.paused:
                 await _first(self._tripped.wait(), self._controls.changed())
         finally:
             self._open.clear()
             await self._tap.shut()
+        if now() - opened > TOO_LONG:
+            # Nothing came to prove that it was back; what is wrong now began now.
+            self._away_since = None
 
     async def _until_next_try(self, seconds: float) -> None:
         """Wait, but no longer than until an operator wants something else."""
+        if self._away_since is not None and not self._told_of_absence:
+            due = (self._away_since + TOO_LONG - now()).total_seconds()
+            seconds = min(seconds, max(due, SHORTEST))
         await _first(asyncio.sleep(seconds), self._controls.changed())
 
     async def _halt(self, error: Halted) -> None:
         told = f"{error} {error.remedy}"
         await self._stand(State.HALTED, told)
         await self._alert(f"Канал {self._channel.name} зупинено", told)
+
+    async def _stand_away(self, error: Exception) -> None:
+        """Away; the operators hear of it once it lasts."""
+        reason = _reason(error)
+        await self._stand(State.AWAY, reason)
+        self._away_since = self._away_since or now()
+        if now() - self._away_since >= TOO_LONG and not self._told_of_absence:
+            self._told_of_absence = True
+            await self._alert(
+                f"Канал {self._channel.name} недоступний",
+                f"Довше ніж {TOO_LONG.total_seconds() / 60:.0f} хв.: {reason} Черга чекає, спроби тривають.",
+            )
+
+    async def _tell_of_return(self) -> None:
+        if self._told_of_absence:
+            self._told_of_absence, self._away_since = False, None
+            await self._alert(f"Канал {self._channel.name} знову доступний", "Черга рушила.")
 
     async def _stand(self, state: State, ailment: str | None) -> None:
         self._state, self._ailment = state, ailment

@@ -1,6 +1,6 @@
 """What the publisher itself reads from the environment; each channel's section stands in its own file."""
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import MailSettings
 
@@ -14,6 +14,11 @@ class PublisherSettings(MailSettings):
         default="http://127.0.0.1:8005",
         validation_alias="PUBLISHER_URL",
         description="The publisher's address as editors and stations reach it: their links live below it.",
+    )
+    alert_urls: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="ALERT_URLS",
+        description="Where operators are told, as Apprise writes addresses; by comma or space.",
     )
 
     @field_validator("url")

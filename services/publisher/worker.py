@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from uuid import UUID
 
+from services.publisher.alerts import Alert, nobody
 from services.publisher.channels.interface import Channel, Settlement
+from services.publisher.channels.text import shortened
 from services.publisher.decisions import LOWEST_RANK, Order, settled_outcome
 from services.publisher.ledger import Ledger
 from services.publisher.reports import Failures, delivery_of
@@ -20,6 +22,7 @@ from shared.events import (
     decode,
     now,
 )
+from shared.publication import Publication
 from shared.telemetry import END_TO_END, log_context, logger
 
 OTHERS_FIRST = timedelta(minutes=10)
@@ -61,6 +64,7 @@ class Worker:
         *,
         on: Collection[str] = (),
         notice: Callable[[Exception | None], None] = _unnoticed,
+        alert: Alert = nobody,
     ) -> None:
         """`on`: all channels that are on. `notice` is told how each call ended."""
         self._channel = channel
@@ -68,6 +72,7 @@ class Worker:
         self._bus = bus
         self._first = [name for name in channel.after if name in on]
         self._notice = notice
+        self._alert = alert
         self._failures = Failures(channel, ledger)
 
     def consumption(self) -> Consumption[Event]:
@@ -113,6 +118,8 @@ class Worker:
         await self._bus.emit(delivery)
         if fresh:
             self._measure(delivery)
+            if delivery.data.in_doubt:
+                await self._tell_of_doubt(publication, delivery.data.reason)
 
     async def _let_others_go_first(self, event: PublicationReleased) -> None:
         """Return when they are done with it, or had their time. Raises `Later`."""
@@ -145,6 +152,21 @@ class Worker:
         delivery = await self._failures.delivery(message, attempt=attempt, wait=wait)
         if delivery is not None:
             await self._bus.emit(delivery)
+            if wait is None:
+                await self._tell_of_parked(message.data, delivery.data.reason)
+
+    async def _tell_of_doubt(self, publication: Publication, reason: str | None) -> None:
+        await self._alert(
+            f"Канал {self._channel.name}: невідомо, чи вийшло «{shortened(publication.content.title, 80)}»",
+            f"Подивіться на каналі й розсудіть на сторінці квитанції. {reason or ''}".strip(),
+        )
+
+    async def _tell_of_parked(self, publication: Publication, reason: str | None) -> None:
+        title = shortened(publication.content.title, 80)
+        await self._alert(
+            f"Канал {self._channel.name}: публікації відкладено",
+            f"«{title}» ({publication.id}) чекає на рішення людини. {reason or ''}".strip(),
+        )
 
     async def settle(self, publication_id: UUID, settlement: Settlement) -> None:
         """Record and report what became of a publication after its call was over.
