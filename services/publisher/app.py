@@ -51,7 +51,7 @@ class Publisher:
         self.channels: dict[str, Channel] = {name: open_channel(name, self) for name in settings.channels}
         self.keepers: dict[str, Keeper] = {}
         self.workers = {name: self._worker(channel) for name, channel in self.channels.items()}
-        self.bus.consume(Settlements(self.channels, self.ledger, self.bus).consumption())
+        self.bus.consume(Settlements(self.ledger, self.bus).consumption())
         self.bus.answer(PUBLISHER_PREVIEWS, Previews(self.channels).reply)
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from uuid import UUID
 
-from services.publisher.channels.interface import Channel, Posted
+from services.publisher.channels.interface import Posted
 from services.publisher.decisions import Entry, looked_up
 from services.publisher.ledger import Ledger
 from services.publisher.settings import PublisherSettings
@@ -36,8 +35,7 @@ async def settle(ledger: Ledger, bus: Bus, channel: str, id: UUID, posted: Poste
 class Settlements:
     """Takes the orders that come from receipts."""
 
-    def __init__(self, channels: Mapping[str, Channel], ledger: Ledger, bus: Bus) -> None:
-        self._channels = channels
+    def __init__(self, ledger: Ledger, bus: Bus) -> None:
         self._ledger = ledger
         self._bus = bus
 
@@ -47,14 +45,9 @@ class Settlements:
 
     async def handle(self, order: SettlementOrder) -> None:
         """Carry one out; one that comes twice, or too late, changes nothing."""
-        posted = self._posted(order) if order.there else None
+        posted = Posted(url=order.url) if order.there else None
         done = await settle(self._ledger, self._bus, order.channel, order.publication_id, posted)
         _log.info("settled by a person" if done else "nothing was left to settle", there=order.there)
-
-    def _posted(self, order: SettlementOrder) -> Posted:
-        channel = self._channels.get(order.channel)
-        known = None if channel is None or order.url is None else channel.remote_of(order.url)
-        return Posted(remote=known or {}, url=order.url)
 
 
 class Doubts:

@@ -69,7 +69,10 @@ class Posted(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     remote: dict[str, JsonValue] = {}
-    """The channel's own ids (messages of an album, a video, an issue's number), opaque to all others."""
+    """The channel's own ids (messages of an album, a video, an issue's number), opaque to all others.
+
+    Empty where a person who looked gave the address alone: a channel that can't be asked must know its ids
+    by that."""
     url: str | None = None
     """Where people see it; None where there is no such place."""
     note: str | None = None
@@ -170,14 +173,6 @@ class Channel(Protocol):
         Read what stands there now by `Surroundings.posted`, rather than trust an old report.
         """
         raise AssertionError(f"{self.name} heeds nobody, and was told of {delivery.target}")
-
-    def remote_of(self, url: str) -> dict[str, JsonValue] | None:
-        """The ids, as `Posted.remote` has them, of a post whose address a person gives; None if unknown.
-
-        For channels that can't be asked: without the ids no correction would reach the post.
-        """
-        del url
-        return None
 
     def routes(self) -> APIRouter | None:
         """Pages that the channel serves to the world, below `/channels/<name>` of PUBLISHER_URL."""

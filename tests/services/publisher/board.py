@@ -92,10 +92,6 @@ class BoardChannel(Channel):
     async def hear(self, delivery: Delivery) -> None:
         self.board.heard.append(delivery)
 
-    def remote_of(self, url: str) -> dict[str, JsonValue] | None:
-        number = url.removeprefix("https://board.example/")
-        return {"number": int(number)} if number.isdecimal() else None
-
     def routes(self) -> APIRouter:
         router = APIRouter()
 
@@ -123,8 +119,7 @@ class BoardChannel(Channel):
     async def update(self, publication: Publication, posted: Posted, call: Call) -> Posted:
         self.board.calls.append("update")
         await self._fail(publication)
-        number = posted.remote["number"]
-        assert isinstance(number, int)
+        number = _number(posted)
         self.board.posts[number] = publication.content.title
         return self._posted(number)
 
@@ -132,9 +127,7 @@ class BoardChannel(Channel):
         self.board.calls.append("withdraw")
         await self._fail(publication)
         if posted is not None:
-            number = posted.remote["number"]
-            assert isinstance(number, int)
-            self.board.posts.pop(number, None)
+            self.board.posts.pop(_number(posted), None)
         return None
 
     async def find(self, publication: Publication) -> Posted | None:
@@ -173,6 +166,15 @@ class BoardChannel(Channel):
         if fault is Fault.HANGS_AFTER:
             await asyncio.Event().wait()
         raise Unconfirmed("Зв’язок із дошкою обірвався.")
+
+
+def _number(posted: Posted) -> int:
+    """A post's, by what is recorded or by the address that a person gave."""
+    known = posted.remote.get("number")
+    if not isinstance(known, int):
+        assert posted.url is not None
+        known = int(posted.url.removeprefix("https://board.example/"))
+    return known
 
 
 def module_of(board: Board) -> ModuleType:
