@@ -20,7 +20,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel
 
-from tests.platforms.platform import Fault, Shown, cut, hang
+from tests.platforms.platform import Fault, Picture, Shown, cut, hang
 
 PAGE_ID, APP_ID = "100200300", "900800700"
 PAGE_TOKEN, APP_SECRET = "EAAB-page-token", "app-secret"
@@ -253,6 +253,7 @@ class FacebookPlatform:
         return Shown(
             text=text,
             images=len(photos),
+            pictures=[Picture(alt=each.alt, data=each.base64) for each in photos if each.base64 is not None],
             video=post.video is not None,
             link=post.link,
             url=self._permalink(post),

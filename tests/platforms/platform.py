@@ -34,12 +34,22 @@ class Fault(Enum):
     """The platform's own answer to content that it will never take, without effect."""
 
 
+class Picture(BaseModel):
+    """A photograph that is small enough to be kept."""
+
+    alt: str
+    data: str
+    """A JPEG in base64."""
+
+
 class Shown(BaseModel):
     """One post as the public sees it now."""
 
     text: str
     """Everything a reader can read in it: text, captions, titles and descriptions."""
     images: int = 0
+    pictures: list[Picture] = []
+    """Those of the images that were kept."""
     video: bool = False
     link: str | None = None
     """The address whose preview is shown with it."""

@@ -18,7 +18,7 @@ from aiohttp import BodyPartReader, web
 from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel
 
-from tests.platforms.platform import Fault, Shown, cut, hang
+from tests.platforms.platform import Fault, Picture, Shown, cut, hang
 
 TOKEN: Final = "7001002003:AAH-secret_of_the_press_bot"
 CHAT: Final = "@lutsk_rada"
@@ -136,6 +136,8 @@ class TelegramPlatform:
             name = message.file.name if message.file is not None and message.kind == "document" else ""
             post.text = "\n".join(filter(None, (post.text, name, message.text)))
             post.images += message.kind == "photo"
+            if message.file is not None and message.file.thumbnail is not None:
+                post.pictures.append(Picture(alt="Світлина", data=message.file.thumbnail))
             post.video |= message.kind == "video"
         return list(posts.values())
 

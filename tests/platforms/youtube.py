@@ -20,7 +20,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel
 
-from tests.platforms.platform import Fault, Shown, cut, hang
+from tests.platforms.platform import Fault, Picture, Shown, cut, hang
 
 BLOCK: Final = 256 * 1024
 """Bytes: all but the last request of an upload carry a multiple of it."""
@@ -598,6 +598,9 @@ def _shown(kept: KeptVideo | KeptBroadcast) -> Shown:
     return Shown(
         text="\n\n".join(word for word in words if word),
         images=int(kept.thumbnail is not None),
+        pictures=[]
+        if kept.thumbnail in (None, "large")
+        else [Picture(alt="Заставка відео", data=str(kept.thumbnail))],
         video=isinstance(kept, KeptVideo),
         url=f"https://www.youtube.com/watch?v={kept.id}",
     )
