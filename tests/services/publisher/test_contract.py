@@ -131,12 +131,15 @@ async def told(desk: Desk, name: str, event: PublicationEvent) -> list[DeliveryR
 
 
 async def settled(desk: Desk, opened: Opened, event: PublicationEvent) -> DeliveryReported:
-    """The channel's last word on one fact where it finds out by itself what became of a call in doubt."""
+    """The channel's last word on one fact; where it can't be asked, that nobody knows is one too."""
 
     async def last() -> DeliveryReported | None:
         reports = await told(desk, opened.name, event)
-        over = reports and (reports[-1].data.outcome.final or not opened.stand.can_be_asked)
-        return reports[-1] if over else None
+        if not reports:
+            return None
+        outcome = reports[-1].data.outcome
+        left_open = outcome is Outcome.UNCONFIRMED and not opened.stand.can_be_asked
+        return reports[-1] if outcome.final or left_open else None
 
     return await eventually(last, within=60)
 
