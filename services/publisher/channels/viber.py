@@ -34,7 +34,7 @@ from shared.publication import Correction, MediaFile, Publication, Significance
 
 LONGEST = 7000
 """Characters of a text. At three bytes each at most, the whole request stays below its 30 kB."""
-LONGEST_CAPTION = 120
+LONGEST_CAPTION = 768
 PICTURE_WIDTH = 960
 """Pixels: a JPEG of this width stays below the 1 MB that Viber takes."""
 RELEASE, WITHDRAWAL = "release", "withdrawal"
@@ -122,6 +122,11 @@ class _Records:
                 {"_id": id}, {"$set": {purpose: sent.model_dump(mode="json")}}, upsert=True
             )
 
+    async def forget(self, id: UUID) -> None:
+        """Nothing that was sent before counts."""
+        with store_failures():
+            await self._posts.delete_one({"_id": id})
+
     async def drop(self, id: UUID, *purposes: str) -> None:
         with store_failures():
             await self._posts.update_one({"_id": id}, {"$unset": dict.fromkeys(purposes, "")})
@@ -175,6 +180,7 @@ class ViberChannel(Channel):
     async def publish(self, publication: Publication, call: Call) -> Posted:  # noqa: ARG002  # see _Records
         """The text, and after it the first photograph, without which it stands too."""
         address = await self._address(publication)
+        await self._records.forget(publication.id)
         token = await self._send(
             publication, RELEASE, {"type": "text", "text": text_of(publication, address)}
         )

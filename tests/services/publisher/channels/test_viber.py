@@ -139,6 +139,15 @@ async def test_a_withdrawal_gives_the_reason_once(viber: Viber) -> None:
     assert viber.texts()[1:] == [f"Відкликано: «{first.content.title}»\n\nПричина: Дані не підтвердилися."]
 
 
+async def test_what_is_shown_again_after_a_withdrawal_can_be_withdrawn_again(viber: Viber) -> None:
+    first = of()
+    for posts in (2, 4):
+        posted = await viber.publish(first)
+        await viber.withdraw(withdrawn(first), posted)
+        assert len(viber.texts()) == posts
+        assert await viber.channel.find(first) is None
+
+
 async def test_what_was_never_shown_here_is_not_taken_back_aloud(viber: Viber) -> None:
     assert await viber.withdraw(withdrawn(of()), None) is None
     assert viber.texts() == []
