@@ -33,7 +33,7 @@ DEFAULT_PORTS = {
 }
 CITY = "Луцька міська рада"
 CHANNELS = (
-    *("site", "telegram", "facebook", "youtube"),
+    *("site", "telegram", "facebook", "youtube", "mastodon", "viber"),
     *("newspaper", "television", "radio"),
 )
 STATIONS = {

@@ -1,6 +1,6 @@
 """How the channels are aimed at the stand-ins that one program serves: the settings of the demo."""
 
-from tests.platforms import facebook, telegram, youtube
+from tests.platforms import facebook, mastodon, telegram, viber, youtube
 
 
 def settings_for(base_url: str) -> dict[str, str]:
@@ -25,4 +25,11 @@ def settings_for(base_url: str) -> dict[str, str]:
         "YOUTUBE_REFRESH_TOKEN": youtube.REFRESH_TOKEN,
         "YOUTUBE_LISTING_DELAY": "1",
         "YOUTUBE_LOOK_EVERY": "1",
+        "MASTODON_URL": f"{base_url}/mastodon",
+        "MASTODON_TOKEN": mastodon.TOKEN,
+        "MASTODON_CALLS_PER_MINUTE": "10000",
+        "VIBER_API_URL": f"{base_url}/viber",
+        "VIBER_TOKEN": viber.TOKEN,
+        "VIBER_POSTS_PER_MINUTE": "10000",
+        "VIBER_PAUSE": "1",
     }
