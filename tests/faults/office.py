@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from services.ingest.desk import UNEMITTED_MOST, Desk
 from services.ingest.emission import Emitter, Relay
+from services.ingest.media.records import Records
 from services.ingest.settings import IngestSettings
 from services.ingest.store import LEASE
 from shared.mongo import Mongo
@@ -84,7 +85,7 @@ class Office:
         self.emitter = Emitter(self.outbox, bus)
         self.relay = Relay(self.outbox, bus, self.emitter)
         configured = IngestSettings.model_validate({"channels": ("screen",)})
-        self.desk = Desk(configured, self.outbox, self.emitter)
+        self.desk = Desk(configured, self.outbox, self.emitter, Records(self._mongo.database), bus)
 
     async def do(self, operation: Operation, cut: int | None, *, twice: bool) -> None:
         """Carry an operation out, in the office and on paper."""
