@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from shared.mongo import StoreUnavailable
 from shared.telemetry import logger
@@ -152,12 +152,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """All that may be asked of this address; the router itself names those of the first route there only."""
     app = cast("FastAPI", request.app)
-    found = [
-        route.methods or ()
-        for route in app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
     ]
-    return sorted({method for methods in found for method in methods})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

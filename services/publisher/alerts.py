@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from email import charset
 
 from apprise import Apprise, NotifyType
 
@@ -42,6 +43,9 @@ class Alerts:
         addresses = settings.alert_urls.get_secret_value()
         if addresses and not self._apprise.add(addresses):
             _log.error("an address in ALERT_URLS is not understood", understood=len(self._apprise))
+        # Apprise's mail plugin changes for the whole process how names in headers are encoded, and tears
+        # them apart: the channels' own mails need the standard library's way.
+        charset.add_charset("utf-8", charset.SHORTEST, charset.BASE64, "utf-8")
 
     async def tell(self, subject: str, text: str) -> None:
         """Log it, and send it to every address in the background. Never fails."""

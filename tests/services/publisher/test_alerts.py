@@ -4,6 +4,8 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.header import decode_header, make_header
+from email.utils import formataddr
 
 import pytest
 from aiohttp import web
@@ -186,3 +188,11 @@ async def test_a_call_that_waits_for_a_person_is_told_of(
     await reports.reported(2)
     assert [report.data.in_doubt for report in reports.reports] == [False, True]
     assert len(duty.heard) == 1
+
+
+def test_mail_is_written_as_if_alerts_had_none_to_write(publisher_settings: PublisherSettings) -> None:
+    """Apprise's plugin for mail would have names in headers torn apart, in the whole process."""
+    before = formataddr(("Пресслужба міської ради, відділ Ткачук", "press@rada.example"))
+    Alerts(publisher_settings.model_copy(update={"alert_urls": SecretStr("mailto://user:pass@example.com")}))
+    assert formataddr(("Пресслужба міської ради, відділ Ткачук", "press@rada.example")) == before
+    assert str(make_header(decode_header(before))).startswith("Пресслужба міської ради, відділ Ткачук")
