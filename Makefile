@@ -26,8 +26,9 @@ status: venv ## what is up, and where
 parked: venv ## messages that wait for a person: make parked ARGS="list"
 	@$(PY) -m deploy.local.run parked $(ARGS)
 
+# Files are shared out among processes, each with servers of its own: the tests wait more than they work.
 test: lint types ## lint, types and all the tests, on real servers of their own
-	$(PYTEST)
+	$(PYTEST) -n auto --maxprocesses 4 --dist loadfile
 
 lint: venv
 	$(PY) -m ruff check
@@ -44,7 +45,8 @@ pages: venv ## every kind of page in Chromium (axe-core) and the Nu HTML checker
 	$(PY) -m tests.pages
 
 soak: venv ## the same tests longer: more kills, more sequences
-	SOAK=1 $(PYTEST) tests/faults tests/services/publisher/test_crashes.py tests/unit --timeout 3600
+	SOAK=1 $(PYTEST) tests/faults tests/services/publisher/test_crashes.py tests/unit \
+		tests/contracts/test_ingest_schemathesis.py --timeout 3600
 
 bench: venv ## benchmarks, each beside its floor and a peer, as ratios
 	$(PY) -m tests.bench
