@@ -124,7 +124,7 @@ class Publisher:
     def checks(self) -> dict[str, Check]:
         """What must be well for the service to be ready."""
         own: dict[str, Check] = {"bus": self.bus.health, "mongo": self.mongo.health}
-        return own | {f"channel {name}": keeper.health for name, keeper in self.keepers.items()}
+        return own | {f"channel {name}": keeper.readiness for name, keeper in self.keepers.items()}
 
 
 def build(settings: PublisherSettings, sections: Sequence[BaseSettings] = ()) -> FastAPI:

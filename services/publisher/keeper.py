@@ -42,6 +42,8 @@ class Keeper:
         self._open = asyncio.Event()
         self._state = State.PREPARING
         self._ailment: str | None = None
+        self._outside = False
+        """Whether what ails the channel is on its other side."""
         self._away_since: datetime | None = None
         self._told_of_absence = False
 
@@ -87,6 +89,13 @@ class Keeper:
         if self._state in (State.OPEN, State.PAUSED):
             return None
         return self._ailment or "being prepared"
+
+    async def readiness(self) -> str | None:
+        """What keeps this process from doing its part: not a platform that is away or has barred us.
+
+        Else one expired token would have the whole publisher taken for ill, and with it what waits for it.
+        """
+        return None if self._outside else await self.health()
 
     @property
     def _control(self) -> Control:
@@ -140,6 +149,7 @@ class Keeper:
         await _first(asyncio.sleep(seconds), self._controls.changed())
 
     async def _halt(self, error: Halted) -> None:
+        self._outside = True
         told = f"{error} {error.remedy}"
         await self._stand(State.HALTED, told)
         await self._alert(f"Канал {self._channel.name} зупинено", told)
@@ -147,6 +157,7 @@ class Keeper:
     async def _stand_away(self, error: Exception) -> None:
         """Away; the operators hear of it once it lasts."""
         reason = _reason(error)
+        self._outside = isinstance(error, Away | TimeoutError)
         await self._stand(State.AWAY, reason)
         self._away_since = self._away_since or now()
         if now() - self._away_since >= TOO_LONG and not self._told_of_absence:

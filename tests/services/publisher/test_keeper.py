@@ -114,6 +114,7 @@ async def test_a_channel_that_needs_an_operator_stops_at_once_and_says_so(
     await reports.emit(first)
     await stands(publisher, State.HALTED)
     assert await publisher.keepers["board"].health() == "Дошку замкнено. Відчиніть її."
+    assert await publisher.checks()["channel board"]() is None, "the process is well"
     second = fact(posted_on_board())
     await reports.emit(second)
     await waiting(settings, 2)
