@@ -26,9 +26,9 @@ status: venv ## what is up, and where
 parked: venv ## messages that wait for a person: make parked ARGS="list"
 	@$(PY) -m deploy.local.run parked $(ARGS)
 
-# Files are shared out among processes, each with servers of its own: the tests wait more than they work.
+# Shared out among processes, each with servers of its own: the tests wait more than they work.
 test: lint types ## lint, types and all the tests, on real servers of their own
-	$(PYTEST) -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -n auto --maxprocesses 4 --dist worksteal
 
 lint: venv
 	$(PY) -m ruff check
