@@ -41,6 +41,7 @@ class KeptStatus(BaseModel):
     media: list[str]
     visibility: str
     language: str | None
+    created_at: datetime
     edited: bool = False
 
 
@@ -211,6 +212,7 @@ class MastodonPlatform:
             media=body["media_ids"],
             visibility=body.get("visibility", "public"),
             language=body.get("language"),
+            created_at=datetime.now(UTC),
         )
         self._kept.statuses[status.id] = status
         if key is not None:
@@ -220,6 +222,10 @@ class MastodonPlatform:
     async def _edit(self, request: web.Request) -> web.Response:
         status = self._of(request)
         body = await self._checked(request)
+        for each in body.get("media_attributes", []):
+            if each["id"] not in status.media:
+                raise Refusal(404, "Record not found")
+            self._kept.media[each["id"]].description = each["description"]
         edited = {"text": body["status"], "media": body["media_ids"], "edited": True}
         self._kept.statuses[status.id] = status.model_copy(update=edited)
         return web.json_response(self._entity(self._kept.statuses[status.id]))
@@ -251,7 +257,12 @@ class MastodonPlatform:
     def _entity(self, status: KeptStatus) -> dict[str, Any]:
         paragraphs = escape(status.text).replace("\n\n", "</p><p>").replace("\n", "<br />")
         linked = _URL.sub(lambda found: f'<a href="{found[0]}" rel="nofollow">{found[0]}</a>', paragraphs)
-        return {"id": status.id, "url": _address(status.id), "content": f"<p>{linked}</p>"}
+        return {
+            "id": status.id,
+            "url": _address(status.id),
+            "content": f"<p>{linked}</p>",
+            "created_at": status.created_at.isoformat(),
+        }
 
 
 def _authorised(request: web.Request) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Literal
+from uuid import UUID
 
 import httpx
 from aiolimiter import AsyncLimiter
@@ -24,13 +25,17 @@ from services.publisher.channels.interface import (
 )
 from services.publisher.channels.text import shortened
 from shared.bus import Later, Permanent
+from shared.events import now
 from shared.media import ImageFormat, rendition_key
+from shared.mongo import Database, store_failures
 from shared.preview import Piece, Preview
 from shared.publication import MediaFile, Publication
 
 PICTURE_WIDTH = 1600
 LOOKED_THROUGH = 200
 """Statuses of the account that `find` looks at, the newest ones."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How far the server's clock may be behind ours."""
 PROCESSING_PATIENCE = 60.0
 _PAGE = 40
 _URL = re.compile(r"https?://\S+")
@@ -40,6 +45,10 @@ _KEY_REMEDY = (
     "Створіть новий ключ доступу в налаштуваннях облікового запису й запишіть його в MASTODON_TOKEN."
 )
 _SCOPE_REMEDY = "Дайте застосунку права read:accounts, read:statuses, write:media та write:statuses."
+_UNCLEAR = "Схожий допис у Mastodon вже є, але невідомо, чи це він: перевірте самі."
+_TOO_MANY = "Відтоді у Mastodon надто багато дописів, щоб переглянути всі: перевірте самі, чи він там є."
+_ANY_PAGE = "https://page"
+"""Counts as any other address."""
 _GONE = "Допис видалили у Mastodon вручну: виправляти нема чого."
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -77,6 +86,7 @@ class _Status(BaseModel):
     id: str
     url: str | None = None
     content: str = ""
+    created_at: datetime
 
     @property
     def text(self) -> str:
@@ -84,11 +94,42 @@ class _Status(BaseModel):
         return unescape(_TAG.sub("", _BREAK.sub("\n", self.content)))
 
 
+class _Sent(BaseModel):
+    """What was about to be posted."""
+
+    title: str
+    text: str
+    address: str | None
+    """The address that the text ends with; no other publication's does."""
+    at: datetime
+
+
+class _Records:
+    """Collection `mastodon_posts`: by the publication's id, what `find` has to look for."""
+
+    def __init__(self, database: Database) -> None:
+        self._posts = database["mastodon_posts"]
+
+    async def get(self, id: UUID) -> _Sent | None:
+        """None where nothing was ever sent."""
+        with store_failures():
+            document = await self._posts.find_one({"_id": id})
+        return None if document is None else _Sent.model_validate(document)
+
+    async def put(self, id: UUID, sent: _Sent) -> None:
+        with store_failures():
+            await self._posts.replace_one({"_id": id}, sent.model_dump(mode="json"), upsert=True)
+
+    async def forget(self, id: UUID) -> None:
+        with store_failures():
+            await self._posts.delete_one({"_id": id})
+
+
 class MastodonChannel(Channel):
     """Posts, edits and deletes statuses.
 
-    Not repeatable: the server remembers an Idempotency-Key for an hour only, so a post in doubt is looked
-    for among the account's statuses, by the address of the publication's page or by its title.
+    Not repeatable: the server remembers an Idempotency-Key for an hour only. What is about to be posted is
+    recorded, and a post in doubt looked for among the account's statuses since then.
     """
 
     name = "mastodon"
@@ -100,6 +141,7 @@ class MastodonChannel(Channel):
     def __init__(self, surroundings: Surroundings, section: MastodonSection) -> None:
         self._surroundings = surroundings
         self._section = section
+        self._records = _Records(surroundings.database)
         self._limits = _Limits()
         self._account = ""
         self._limiter: AsyncLimiter | None = None
@@ -128,7 +170,8 @@ class MastodonChannel(Channel):
 
     def preview(self, publication: Publication) -> Preview:
         """The status as it would be, but for the address of the page."""
-        text, whole = self._text(publication, None)
+        address = _ANY_PAGE if "site" in publication.targets else None
+        text, whole = self._text(publication, address)
         photos = publication.photos[: self._limits.max_media_attachments]
         problems = []
         if not whole:
@@ -137,21 +180,31 @@ class MastodonChannel(Channel):
             problems.append(f"Світлин більше, ніж уміщує допис: покажемо перші {len(photos)}.")
         if publication.videos:
             problems.append("Відео буде лише на сайті: допис міститиме посилання.")
+        text = text.removesuffix(f"\n\n{address}")
         piece = Piece(text=text, images=tuple(photo.alt or "" for photo in photos))
         return Preview(channel=self.name, pieces=(piece,), problems=tuple(problems))
 
     async def publish(self, publication: Publication, call: Call) -> Posted:  # noqa: ARG002  # the key serves
         """Post it; sent again within an hour, the same key gets the same status."""
         media = await self._uploaded(publication, {})
-        body = self._body(publication, await self._address(publication), media)
+        address = await self._address(publication)
+        body = self._body(publication, address, media)
+        sent = _Sent(title=publication.content.title, text=str(body["status"]), address=address, at=now())
+        await self._records.put(publication.id, sent)
         key = f"visnyk-{publication.id}-{publication.revision}"
         answer = await self._write("POST", "/api/v1/statuses", json=body, key=key)
         return _posted(_status(answer), media)
 
     async def update(self, publication: Publication, posted: Posted, call: Call) -> Posted:  # noqa: ARG002
         """Edit the status; photographs that stay are not uploaded again."""
-        media = await self._uploaded(publication, _media(posted))
+        known = _media(posted)
+        media = await self._uploaded(publication, known)
         body = self._body(publication, await self._address(publication), media)
+        body["media_attributes"] = [
+            {"id": known[photo.sha256], "description": photo.alt or ""}
+            for photo in publication.photos
+            if photo.sha256 in media and photo.sha256 in known
+        ]
         answer = await self._write("PUT", f"/api/v1/statuses/{_id(posted)}", json=body)
         if answer is None:
             return posted.model_copy(update={"note": _GONE})
@@ -159,30 +212,32 @@ class MastodonChannel(Channel):
 
     async def withdraw(
         self,
-        publication: Publication,  # noqa: ARG002  # it is found by its id
+        publication: Publication,
         posted: Posted | None,
         call: Call,  # noqa: ARG002
     ) -> Posted | None:
         """Delete the status; gone already is as good."""
         if posted is not None and _id(posted):
             await self._write("DELETE", f"/api/v1/statuses/{_id(posted)}")
+        await self._records.forget(publication.id)
         return None
 
     async def find(self, publication: Publication) -> Posted | None:
-        """Look through the account's newest statuses."""
-        address = await self._address(publication)
-        title = publication.content.title
+        """Look through what the account posted since it was about to be sent."""
+        sent = await self._records.get(publication.id)
+        if sent is None:
+            return None
         oldest: str | None = None
         for _ in range(LOOKED_THROUGH // _PAGE):
             page = await self._page(oldest)
-            for status in page:
-                first = status.text.strip().split("\n", 1)[0]
-                if (address is not None and address in status.text) or first == title:
+            later = [status for status in page if status.created_at >= sent.at - CLOCKS_APART]
+            for status in later:
+                if _is(status, sent):
                     return _posted(status, {})
-            if len(page) < _PAGE:
-                break
+            if not page or len(later) < len(page):
+                return None
             oldest = page[-1].id
-        return None
+        raise Unconfirmed(_TOO_MANY)
 
     async def _page(self, before: str | None) -> list[_Status]:
         asked: dict[str, str | int] = {"limit": _PAGE, "exclude_reblogs": "true"}
@@ -352,6 +407,21 @@ def _status(answer: Mapping[str, JsonValue] | None) -> _Status:
         return _Status.model_validate(answer)
     except ValidationError as error:
         raise Unconfirmed("Відповідь Mastodon незрозуміла.") from error
+
+
+def _is(status: _Status, sent: _Sent) -> bool:
+    """Whether it is what was sent. Raises `Unconfirmed` where nobody but a person can tell.
+
+    Titles come again («До уваги представників ЗМІ»), and one page's address may begin with another's.
+    """
+    words = status.text.split()
+    if sent.address is not None:
+        return words[-1:] == [sent.address]
+    if words == sent.text.split():
+        return True
+    if status.text.strip().split("\n", 1)[0] == sent.title and not _URL.fullmatch(words[-1]):
+        raise Unconfirmed(_UNCLEAR)
+    return False
 
 
 def _posted(status: _Status, media: Mapping[str, str]) -> Posted:
