@@ -12,7 +12,7 @@ from services.publisher.alerts import Alert
 from services.publisher.channels.interface import Away, Channel, Halted
 from services.publisher.controls import Control, Controls, State
 from services.publisher.metrics import CHANNEL_STATE
-from shared.bus import BusUnavailable, Tap
+from shared.bus import BusUnavailable, Permanent, Tap
 from shared.events import now
 from shared.mongo import StoreUnavailable
 from shared.telemetry import logger
@@ -77,7 +77,8 @@ class Keeper:
             self._away += 1
             if self._away >= TRIPS_AT:
                 self._trip(error)
-        else:
+        elif error is None or isinstance(error, Permanent):
+            # The other side answered. A wait for the page, or for the store, says nothing of it.
             self._away, self._away_since = 0, None
 
     async def ready(self) -> None:

@@ -123,14 +123,14 @@ class Worker:
 
     async def _let_others_go_first(self, event: PublicationReleased) -> None:
         """Return when they are done with it, or had their time. Raises `Later`."""
-        waited_for = [name for name in self._first if name in event.data.targets]
+        others = [name for name in self._first if name in event.data.targets]
         for pause in (*_LOOK_AGAIN, 0):
-            entries = [await self._ledger.get(name, event.subject) for name in waited_for]
+            entries = [await self._ledger.get(name, event.subject) for name in others]
             done = all(entry is not None and entry.rank >= event.rank for entry in entries)
             if done or now() - event.time > OTHERS_FIRST:
                 return
             await asyncio.sleep(pause)
-        raise Later(f"Чекаємо на канал {', '.join(waited_for)}.", counted=False)
+        raise Later(f"Чекаємо на канал {', '.join(others)}.", counted=False)
 
     def _measure(self, delivery: DeliveryReported) -> None:
         data = delivery.data
