@@ -32,7 +32,7 @@ from shared.preview import Piece, Preview
 from shared.publication import MediaFile, Publication
 
 PICTURE_WIDTH = 1600
-LOOKED_THROUGH = 200
+LOOKED_THROUGH = 400
 """Statuses of the account that `find` looks at, the newest ones."""
 CLOCKS_APART = timedelta(minutes=5)
 """How far the server's clock may be behind ours."""
